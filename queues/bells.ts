@@ -1,0 +1,93 @@
+import { type JobsOptions, Queue } from "bullmq";
+import type { Redis } from "ioredis";
+import type { Logger } from "pino";
+import type { AcquireBell, Bells, StepBell } from "../src/domain/bells.ts";
+import { catalog } from "./catalog.ts";
+import { channels } from "./channels.ts";
+import { openRingingConnection, type RedisAddress } from "./connection.ts";
+
+/** The job under which a step is shown. */
+export interface ParentJob {
+  readonly id: string;
+  /** The parent's queue with its prefix. */
+  readonly queue: string;
+}
+
+export interface QueueBells extends Bells {
+  /** Rings for a step as a child of its run's job, so that operators see a run as a tree. False when it was not rung. */
+  stepUnder(parent: ParentJob, bell: StepBell | AcquireBell): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** A bell that Redis does not take within this is left to the reaper. Milliseconds. */
+const patience = 2000;
+
+/** Doorbells through BullMQ and Redis channels. None of them throws: what is not rung is logged, and the reaper rings. */
+export function openBells(address: RedisAddress, log: Logger): QueueBells {
+  let quietUntil = 0;
+  const trouble = (error: Error, what: string): void => {
+    // One line per outage second is enough.
+    if (Date.now() < quietUntil) return;
+    quietUntil = Date.now() + 1000;
+    log.warn({ err: error }, `${what}; the reaper will ring again`);
+  };
+  const redis: Redis = openRingingConnection(address, (error) => trouble(error, "Redis cannot be reached"));
+  const channel = channels(address.prefix);
+  const queues = new Map<string, Queue>();
+  const queueNamed = (name: string): Queue => {
+    const known = queues.get(name);
+    if (known !== undefined) return known;
+    const queue = new Queue(name, { connection: redis, prefix: address.prefix, skipVersionCheck: true, skipMetasUpdate: true });
+    queue.on("error", (error) => trouble(error, `queue ${name}`));
+    queues.set(name, queue);
+    return queue;
+  };
+  const attempt = async (what: string, ring: () => Promise<unknown>): Promise<boolean> => {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer from Redis within ${patience} ms`)), patience);
+    });
+    try {
+      await Promise.race([ring(), late]);
+      return true;
+    } catch (error) {
+      trouble(error instanceof Error ? error : new Error(String(error)), `could not ring ${what}`);
+      return false;
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+  const add = (name: string, kind: keyof typeof catalog, data: unknown, options: JobsOptions) =>
+    attempt(`${name}`, () => queueNamed(name).add(kind, data, { attempts: 1, ...catalog[kind].keep, ...options }));
+
+  return {
+    run: async (id, cause) => {
+      await add(catalog.run.queue(), "run", { v: 1, run: id }, { deduplication: { id: `run-${id}-${cause}` } });
+    },
+    step: async (bell) => {
+      const { name, data, key } = addressOf(bell);
+      await add(name, bell.verb, data, { deduplication: { id: key } });
+    },
+    stepUnder: (parent, bell) => {
+      const { name, data, key } = addressOf(bell);
+      // A child's id ends in its parent's: BullMQ refuses a job that another parent has.
+      return add(name, bell.verb, data, { jobId: `${key}-${parent.id}`, parent, ignoreDependencyOnFailure: true });
+    },
+    output: async (notice) => {
+      await attempt("followers", () => redis.publish(channel.output(notice.execution), JSON.stringify(notice)));
+    },
+    execution: async (id) => {
+      await attempt("a worker", () => redis.publish(channel.executions, id));
+    },
+    close: async () => {
+      await Promise.allSettled([...queues.values()].map((queue) => queue.close()));
+      redis.disconnect();
+    },
+  };
+}
+
+function addressOf(bell: StepBell | AcquireBell): { name: string; data: unknown; key: string } {
+  const name = catalog[bell.verb].queue(bell.backend, bell.host);
+  if (bell.verb === "acquire") return { name, data: { v: 1 }, key: `acquire-${bell.cause}` };
+  return { name, data: { v: 1, id: bell.id, offer: bell.offer }, key: `${bell.verb}-${bell.id}-${bell.offer}` };
+}

@@ -1,0 +1,35 @@
+import { Redis, type RedisOptions } from "ioredis";
+
+/** Back after an outage within a second or two, not after BullMQ's twenty. */
+const retryStrategy = (times: number): number => Math.min(100 * 2 ** Math.min(times, 5), 1500);
+
+export interface RedisAddress {
+  readonly url: string;
+  /** Prefix of all keys and channels, with a hash tag so that a Redis Cluster keeps them in one slot. */
+  readonly prefix: string;
+}
+
+/** For ringing: a command that cannot be sent now fails now, because the row has it anyway. */
+export function openRingingConnection(address: RedisAddress, onError: (error: Error) => void): Redis {
+  return open(address, { maxRetriesPerRequest: 1, enableOfflineQueue: false, commandTimeout: 2000 }, onError);
+}
+
+/** For BullMQ workers and subscribers: waits for Redis to come back, as long as it takes. */
+export function openPatientConnection(address: RedisAddress, onError: (error: Error) => void): Redis {
+  return open(address, { maxRetriesPerRequest: null }, onError);
+}
+
+function open(address: RedisAddress, options: RedisOptions, onError: (error: Error) => void): Redis {
+  const redis = new Redis(address.url, { retryStrategy, connectTimeout: 5000, ...options });
+  // Without a listener for its whole life, a lost connection would end the process.
+  redis.on("error", onError);
+  return redis;
+}
+
+/** Tells loudly when Redis may throw our bells away under memory pressure. Null when all is well. */
+export async function evictionWarning(redis: Redis): Promise<string | null> {
+  const answer = await redis.config("GET", "maxmemory-policy").catch(() => null);
+  const policy = Array.isArray(answer) ? answer[1] : answer !== null && typeof answer === "object" ? (answer as Record<string, unknown>)["maxmemory-policy"] : undefined;
+  if (policy === undefined || policy === "noeviction") return null;
+  return `Redis runs with maxmemory-policy ${String(policy)} and may drop jobs when its memory is full; set it to noeviction`;
+}

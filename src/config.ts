@@ -1,0 +1,87 @@
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { z } from "zod";
+import { pools } from "./domain/defaults.ts";
+import { parse } from "./domain/parse.ts";
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const count = (fallback: number) => z.coerce.number().int().min(1).max(10_000).default(fallback);
+const url = (protocols: readonly string[], example: string) =>
+  z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), `must look like ${example}`);
+
+/** What the environment may say. `docs/reference.md` lists it; a test keeps the list equal to this schema. */
+export const settings = z.object({
+  /** Postgres of the fleet. Without it `leasehold up` brings its own. */
+  DATABASE_URL: url(["postgres:", "postgresql:"], "postgres://user:password@host:5432/database").optional(),
+  /** Redis of the fleet. Without it `leasehold up` brings its own. */
+  REDIS_URL: url(["redis:", "rediss:"], "redis://:password@host:6379").optional(),
+  /** Where this machine keeps leases, embedded services and tokens. */
+  LEASEHOLD_DATA_DIR: z.string().min(1).optional(),
+  /** API that the command line talks to. Without it, the one that `leasehold up` runs on this machine. */
+  LEASEHOLD_URL: url(["http:", "https:"], "http://127.0.0.1:8420").optional(),
+  /** Bearer token of the command line. Without it, the one that `leasehold up` made. */
+  LEASEHOLD_TOKEN: z.string().min(1).optional(),
+  LEASEHOLD_HOST: z.string().min(1).default("127.0.0.1"),
+  /** Port of the API; 0 takes a free one. */
+  LEASEHOLD_PORT: port.default(8420),
+  /** Prefix of all Redis keys. Give installations that share a Redis different ones. */
+  LEASEHOLD_QUEUE_PREFIX: z.string().regex(/^\{[A-Za-z0-9_-]+\}$/, "must be a name in braces, like {leasehold}").default("{leasehold}"),
+  LEASEHOLD_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+  /** Directories, separated by colons, that runs may name as a workspace to be copied in. */
+  LEASEHOLD_WORKSPACE_PATHS: z.string().default(""),
+  /** Executions a worker process follows at once. */
+  LEASEHOLD_CONCURRENCY: count(pools.executions),
+  /** Postgres connections of a process. */
+  LEASEHOLD_POOL: count(pools.postgres),
+});
+
+export interface Config {
+  readonly databaseUrl: string | undefined;
+  readonly redisUrl: string | undefined;
+  readonly dataDir: string;
+  readonly url: string | undefined;
+  readonly token: string | undefined;
+  readonly host: string;
+  readonly port: number;
+  readonly queuePrefix: string;
+  readonly logLevel: string;
+  readonly workspacePaths: readonly string[];
+  readonly concurrency: number;
+  readonly pool: number;
+  /** PATH of this process: what local commands find their tools by. */
+  readonly path: string;
+}
+
+/** Where data goes when nobody says: the system's place for root, the user's own otherwise. */
+function defaultDataDir(env: NodeJS.ProcessEnv): string {
+  if (process.getuid?.() === 0) return "/var/lib/leasehold";
+  return join(env["XDG_DATA_HOME"] ?? join(homedir(), ".local/share"), "leasehold");
+}
+
+/** Reads the configuration. The only reader of the process environment; all faults are reported at once. */
+export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const unknown = Object.keys(env).filter((name) => name.startsWith("LEASEHOLD_") && !(name in settings.shape));
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));
+  const s = parse(
+    settings.superRefine((_value, context) => {
+      for (const name of unknown) context.addIssue({ code: "custom", path: [name], message: "is not a setting of Leasehold; see docs/reference.md" });
+    }),
+    given,
+    "environment",
+  );
+  return {
+    databaseUrl: s.DATABASE_URL,
+    redisUrl: s.REDIS_URL,
+    dataDir: resolve(s.LEASEHOLD_DATA_DIR ?? defaultDataDir(env)),
+    url: s.LEASEHOLD_URL,
+    token: s.LEASEHOLD_TOKEN,
+    host: s.LEASEHOLD_HOST,
+    port: s.LEASEHOLD_PORT,
+    queuePrefix: s.LEASEHOLD_QUEUE_PREFIX,
+    logLevel: s.LEASEHOLD_LOG_LEVEL,
+    workspacePaths: s.LEASEHOLD_WORKSPACE_PATHS.split(":").filter((p) => p !== ""),
+    concurrency: s.LEASEHOLD_CONCURRENCY,
+    pool: s.LEASEHOLD_POOL,
+    path: env["PATH"] ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  };
+}

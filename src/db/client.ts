@@ -1,0 +1,30 @@
+import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
+import postgres from "postgres";
+import { pools } from "../domain/defaults.ts";
+import * as schema from "./schema.ts";
+
+/** A database or an open transaction; functions of this room take either. */
+export type Db = Pick<PostgresJsDatabase<typeof schema>, "select" | "insert" | "update" | "delete" | "execute" | "transaction">;
+
+export interface Database {
+  readonly db: Db;
+  /** Ends the pool; statements under way get `deadlineMs`. */
+  close(deadlineMs?: number): Promise<void>;
+}
+
+/** Opens a pool of connections to `url`. Connects lazily; a server that is down is found out by the first statement. */
+export function openDatabase(url: string, options: { name: string; max?: number }): Database {
+  const client = postgres(url, {
+    max: options.max ?? pools.postgres,
+    connect_timeout: 5,
+    idle_timeout: 60,
+    // Our own backoff decides when to try again (see retry.ts); the driver's would keep a recovered server waiting.
+    backoff: () => 0.1,
+    connection: { application_name: `leasehold ${options.name}` },
+    onnotice: () => {},
+  });
+  return {
+    db: drizzle(client, { schema }),
+    close: (deadlineMs = 5000) => client.end({ timeout: deadlineMs / 1000 }),
+  };
+}

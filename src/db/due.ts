@@ -1,0 +1,155 @@
+import { sql, type SQL } from "drizzle-orm";
+import { limits, timing } from "../domain/defaults.ts";
+import type { Db } from "./client.ts";
+import type { Lease } from "./leases.ts";
+import { decode, inMs, rowsOf } from "./rows.ts";
+import { leases } from "./schema.ts";
+
+/**
+ * What the reaper looks for. Every query takes a batch in the order in which rows became due, skips what another reaper
+ * holds, and has an index of its own: the cost follows what is due, not what there is.
+ */
+
+const batch = sql.raw(String(limits.sweepBatch));
+
+/** Runs that want a decision: each is looked at again later, in case the bell is lost too. */
+export async function takeDueRuns(db: Db): Promise<{ id: string; version: number }[]> {
+  const rows = await rowsOf(
+    db,
+    sql`update runs set due_at = ${inMs(timing.ringAgain)} where id in (
+          select id from runs where due_at is not null and due_at <= clock_timestamp() order by due_at limit ${batch} for update skip locked
+        ) returning id, version`,
+  );
+  return rows.map((r) => ({ id: String(r["id"]), version: Number(r["version"]) }));
+}
+
+/** Runs whose phase's time is over become overdue, and due. */
+export async function markOverdueRuns(db: Db): Promise<number> {
+  const rows = await rowsOf(
+    db,
+    sql`update runs set overdue = true, deadline = null, due_at = clock_timestamp(), version = version + 1 where id in (
+          select id from runs where deadline is not null and deadline <= clock_timestamp() order by deadline limit ${batch} for update skip locked
+        ) returning id`,
+  );
+  return rows.length;
+}
+
+/** Where a bell has to be rung: queues of a backend, bound to a host or not. */
+export interface DueStep {
+  readonly id: string;
+  readonly backend: string;
+  readonly host: string | null;
+  readonly offer: number;
+}
+
+const step = (r: Record<string, unknown>): DueStep => ({
+  id: String(r["id"]),
+  backend: String(r["backend"]),
+  host: r["host"] === null ? null : String(r["host"]),
+  offer: Number(r["offer"]),
+});
+
+/** Leases to be released that nobody is at: lost bells, lapsed claims, retries whose time has come. */
+export async function takeDueReleases(db: Db): Promise<DueStep[]> {
+  const rows = await rowsOf(
+    db,
+    sql`update environment_leases set due_at = ${inMs(timing.ringAgain)} where id in (
+          select id from environment_leases where status = 'releasing' and due_at <= clock_timestamp()
+            and (claim_until is null or claim_until < clock_timestamp())
+          order by due_at limit ${batch} for update skip locked
+        ) returning id, backend, host, fence + attempt as offer`,
+  );
+  return rows.map(step);
+}
+
+/** Executions that nobody is at: never claimed, or their claimer is silent. */
+export async function takeDueExecutions(db: Db): Promise<DueStep[]> {
+  const rows = await rowsOf(
+    db,
+    sql`update executions x set due_at = ${inMs(timing.ringAgain)} from environment_leases l
+        where l.id = x.lease_id and x.id in (
+          select id from executions where due_at is not null and due_at <= clock_timestamp()
+            and (claim_until is null or claim_until < clock_timestamp())
+          order by due_at limit ${batch} for update skip locked
+        ) returning x.id, l.backend, l.host, x.offer`,
+  );
+  return rows.map(step);
+}
+
+/** Backends and hosts for which a lease waits to be acquired and could be claimed now. */
+export async function waitingAcquires(db: Db, served: readonly { backend: string; host: string }[]): Promise<{ backend: string; host: string | null }[]> {
+  const places = new Map<string, { backend: string; host: string | null }>();
+  for (const { backend, host } of served) {
+    places.set(backend, { backend, host: null });
+    places.set(`${backend}@${host}`, { backend, host });
+  }
+  if (places.size === 0) return [];
+  const list = sql.join([...places.values()].map((p) => sql`(${p.backend}::text, ${p.host}::uuid)`), sql`, `);
+  const rows = await rowsOf(
+    db,
+    sql`select backend, host from (values ${list}) as p (backend, host) where exists (
+          select 1 from environment_leases l where l.backend = p.backend and l.status in ('requested', 'acquiring')
+            and l.host is not distinct from p.host and (l.due_at is null or l.due_at <= clock_timestamp())
+            and (l.claim_until is null or l.claim_until < clock_timestamp()))`,
+  );
+  return rows.map((r) => ({ backend: String(r["backend"]), host: r["host"] === null ? null : String(r["host"]) }));
+}
+
+const leasesWhere = async (db: Db, where: SQL, order: SQL): Promise<Lease[]> =>
+  (await rowsOf(db, sql`select * from environment_leases where ${where} order by ${order} limit ${batch}`)).map((r) => decode(leases, r));
+
+/** Active and retained leases whose time is over. */
+export const expiredLeases = (db: Db): Promise<Lease[]> =>
+  leasesWhere(db, sql`status in ('active', 'retained') and expires_at <= clock_timestamp()`, sql`expires_at`);
+
+/** Leases that waited too long for a slot or a worker. */
+export const unqueuedLeases = (db: Db): Promise<Lease[]> =>
+  leasesWhere(db, sql`status = 'requested' and queue_deadline <= clock_timestamp()`, sql`queue_deadline`);
+
+/** Leases whose acquire took too long. */
+export const unacquiredLeases = (db: Db): Promise<Lease[]> =>
+  leasesWhere(db, sql`status = 'acquiring' and acquire_deadline <= clock_timestamp()`, sql`acquire_deadline`);
+
+/** Leases that nobody came to release: their host is gone, or no worker serves their backend. */
+export const abandonedReleases = (db: Db): Promise<Lease[]> =>
+  leasesWhere(
+    db,
+    sql`status = 'releasing' and updated_at <= ${inMs(-timing.releaseWait)} and (claim_until is null or claim_until < clock_timestamp())`,
+    sql`updated_at`,
+  );
+
+/** Stuck leases whose daily try has come. */
+export const stuckLeases = (db: Db): Promise<Lease[]> => leasesWhere(db, sql`status = 'stuck' and due_at <= clock_timestamp()`, sql`due_at`);
+
+/**
+ * Renews leases whose run waits for somebody to take its step or its execution: nobody else can. Once a command may be
+ * running, only who sees it alive renews.
+ */
+export async function renewWaiting(db: Db): Promise<number> {
+  const rows = await rowsOf(
+    db,
+    sql`update environment_leases l set expires_at = least(${inMs(timing.leaseLife)}, l.max_expires_at)
+        from runs r where r.id = l.heartbeat_run_id and l.status = 'active' and l.expires_at < ${inMs(timing.leaseLife - timing.leaseRenew)}
+          and l.expires_at < l.max_expires_at and not r.overdue
+          and (r.phase in ('acquiring', 'realizing', 'harvesting')
+            or r.phase = 'executing' and exists (select 1 from executions x where x.run_id = r.id and x.state = 'created'))
+        returning l.id`,
+  );
+  return rows.length;
+}
+
+/** Deletes what ended long ago: runs with their executions and output, then leases with their events. */
+export async function purgeEnded(db: Db, olderThanMs: number): Promise<{ runs: number; leases: number }> {
+  const runs = await rowsOf(
+    db,
+    sql`delete from runs where id in (select id from runs where ended_at < ${inMs(-olderThanMs)} order by ended_at limit ${batch} for update skip locked) returning id`,
+  );
+  const ended = await rowsOf(
+    db,
+    sql`delete from environment_leases where id in (
+          select l.id from environment_leases l where l.released_at < ${inMs(-olderThanMs)} and not exists (select 1 from runs r where r.lease_id = l.id)
+          order by l.released_at limit ${batch} for update skip locked
+        ) returning id`,
+  );
+  return { runs: runs.length, leases: ended.length };
+}

@@ -1,0 +1,69 @@
+import { and, asc, eq, gt, type InferSelectModel } from "drizzle-orm";
+import { invalid } from "../domain/errors.ts";
+import { newId } from "../domain/ids.ts";
+import type { Db } from "./client.ts";
+import { violated } from "./retry.ts";
+import { environments } from "./schema.ts";
+
+export type Environment = InferSelectModel<typeof environments>;
+export type NewEnvironment = Pick<Environment, "name" | "description" | "driver" | "backend" | "config" | "envVars" | "maxLeases" | "metadata">;
+
+/** Throws `invalid` (409) when the name is taken or the company has its one local environment already. */
+export async function insertEnvironment(db: Db, companyId: string, row: NewEnvironment): Promise<Environment> {
+  try {
+    const [made] = await db.insert(environments).values({ id: newId(), companyId, ...row }).returning();
+    if (made === undefined) throw new Error("insert of an environment gave no row");
+    return made;
+  } catch (error) {
+    const constraint = violated(error);
+    if (constraint === "environments_name") {
+      throw invalid("environment_name_taken", `there is an environment named ${row.name} already; choose another name`, { status: 409 });
+    }
+    if (constraint === "environments_one_local") {
+      throw invalid("environment_local_exists", "a company has one local environment, and this one has it already; use or update that", { status: 409 });
+    }
+    throw error;
+  }
+}
+
+/** The company's one local environment, made on demand. */
+export async function ensureLocalEnvironment(db: Db, companyId: string): Promise<Environment> {
+  const existing = async () => (await db.select().from(environments).where(and(eq(environments.companyId, companyId), eq(environments.driver, "local"))))[0];
+  const found = await existing();
+  if (found !== undefined) return found;
+  await db
+    .insert(environments)
+    .values({ id: newId(), companyId, name: "Local", description: "The machine of the worker that takes the run", driver: "local", backend: "local" })
+    .onConflictDoNothing();
+  const made = await existing();
+  if (made !== undefined) return made;
+  throw invalid("environment_name_taken", "an environment that is not local is named Local; rename it, or choose an environment in the request", { status: 409 });
+}
+
+export async function findEnvironment(db: Db, companyId: string, id: string): Promise<Environment | undefined> {
+  const [row] = await db.select().from(environments).where(and(eq(environments.companyId, companyId), eq(environments.id, id)));
+  return row;
+}
+
+/** By id or by name; another company's looks like one that does not exist (I12). */
+export async function getEnvironment(db: Db, companyId: string, id: string): Promise<Environment> {
+  const found = await findEnvironment(db, companyId, id);
+  if (found === undefined) throw invalid("environment_not_found", `no environment ${id}`, { status: 404 });
+  return found;
+}
+
+/** A page of a company's environments, by name. */
+export async function listEnvironments(db: Db, companyId: string, page: { after?: string; limit: number; name?: string }): Promise<Environment[]> {
+  return db
+    .select()
+    .from(environments)
+    .where(
+      and(
+        eq(environments.companyId, companyId),
+        page.after === undefined ? undefined : gt(environments.name, page.after),
+        page.name === undefined ? undefined : eq(environments.name, page.name),
+      ),
+    )
+    .orderBy(asc(environments.name))
+    .limit(page.limit);
+}

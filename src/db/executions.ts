@@ -1,0 +1,127 @@
+import { and, eq, ne, type InferSelectModel, type SQL, sql } from "drizzle-orm";
+import type { Claim } from "../domain/claim.ts";
+import { timing } from "../domain/defaults.ts";
+import { invalid, stale } from "../domain/errors.ts";
+import { type ExecutionEvent, executionRules, nextExecution } from "../domain/execution.ts";
+import type { KillReason } from "../domain/outcome.ts";
+import type { Db } from "./client.ts";
+import { Assignments, decode, inMs, rowsOf } from "./rows.ts";
+import { executions } from "./schema.ts";
+import { wakeRunSql } from "./wake.ts";
+
+export type Execution = InferSelectModel<typeof executions>;
+
+export async function insertExecution(db: Db, row: typeof executions.$inferInsert): Promise<Execution> {
+  const [made] = await db.insert(executions).values({ ...row, dueAt: sql`${inMs(timing.ringAgain)}` as never }).returning();
+  if (made === undefined) throw new Error("insert of an execution gave no row");
+  return made;
+}
+
+export async function findExecution(db: Db, id: string): Promise<Execution | undefined> {
+  const [row] = await db.select().from(executions).where(eq(executions.id, id));
+  return row;
+}
+
+/** A company's execution; another company's looks like one that does not exist (I12). */
+export async function getExecution(db: Db, companyId: string, id: string): Promise<Execution> {
+  const [row] = await db.select().from(executions).where(and(eq(executions.id, id), eq(executions.companyId, companyId)));
+  if (row === undefined) throw invalid("execution_not_found", `no execution ${id}`, { status: 404 });
+  return row;
+}
+
+/** A lease's executions that have not ended. */
+export async function openExecutions(db: Db, leaseId: string): Promise<Execution[]> {
+  return db.select().from(executions).where(and(eq(executions.leaseId, leaseId), ne(executions.state, "final")));
+}
+
+/** Claims an execution: offer + 1. Null when it has ended or somebody alive is at it. */
+export async function claimExecution(db: Db, id: string, claim: Claim): Promise<Execution | null> {
+  const [row] = await rowsOf(
+    db,
+    sql`update executions set claim_owner = ${claim.owner}, claim_token = ${claim.token}, claim_until = ${inMs(timing.claim)}, due_at = ${inMs(timing.claim)},
+          offer = offer + 1, attempt = attempt + 1
+        where id = ${id} and state <> 'final' and (claim_until is null or claim_until < clock_timestamp()) returning *`,
+  );
+  return row === undefined ? null : decode(executions, row);
+}
+
+/** Extends a live claim, and brings the news with it. Null when the claim is not mine any more. */
+export async function extendExecutionClaim(db: Db, id: string, claim: Claim): Promise<{ killReason: KillReason | null } | null> {
+  const [row] = await rowsOf(
+    db,
+    sql`update executions set claim_until = ${inMs(timing.claim)}, due_at = ${inMs(timing.claim)}
+        where id = ${id} and claim_token = ${claim.token} and claim_until > clock_timestamp() returning kill_reason`,
+  );
+  return row === undefined ? null : { killReason: row["kill_reason"] as KillReason | null };
+}
+
+/**
+ * The one function that changes an execution's state, guarded by state, offer and live claim. What ends it makes its
+ * run due in the same statement. Throws `stale` when somebody newer owns the row.
+ */
+export async function moveExecution(
+  db: Db,
+  execution: Execution,
+  event: Exclude<ExecutionEvent, "claim" | "ask_kill" | "abandon">,
+  claim: Claim,
+  patch: { readonly [K in keyof Execution]?: Execution[K] | SQL } = {},
+): Promise<Execution> {
+  const to = nextExecution(execution.state, event);
+  if (to === null) throw stale("execution_moved_on", `execution ${execution.id} is ${execution.state}; ${event} has no meaning there`);
+  const set = new Assignments().set("state", sql`${to}`);
+  if (executionRules[event].claim === "drop") {
+    set.set("claim_owner", sql`null`).set("claim_token", sql`null`).set("claim_until", sql`null`);
+    set.set("due_at", to === "final" ? sql`null` : sql`clock_timestamp()`);
+  }
+  if (event === "started") set.set("started_at", sql`coalesce(started_at, clock_timestamp())`);
+  if (to === "final") set.set("finished_at", sql`clock_timestamp()`);
+  set.patch(executions, patch);
+  const [row] = await rowsOf(
+    db,
+    sql`with moved as (
+          update executions set ${set.sql}
+          where id = ${execution.id} and state = ${execution.state} and offer = ${execution.offer}
+            and claim_token = ${claim.token} and claim_until > clock_timestamp() returning *
+        )${to === "final" && execution.runId !== null ? sql`, woken as (${wakeRunSql(sql`(select run_id from moved)`)})` : sql``}
+        select * from moved`,
+  );
+  if (row !== undefined) return decode(executions, row);
+  const now = await findExecution(db, execution.id);
+  // My own lost answer: nobody else could have brought this offer to that state.
+  if (now !== undefined && now.offer === execution.offer && now.state === to && (to === "final" || now.claimToken === claim.token)) return now;
+  throw stale("execution_moved_on", `execution ${execution.id} is ${now?.state ?? "gone"} with offer ${now?.offer ?? "?"}, not ${execution.state} with ${execution.offer}`);
+}
+
+/** Writes down that a command is to be ended. The first reason stays. False when it has ended already. */
+export async function askKill(db: Db, id: string, reason: KillReason): Promise<boolean> {
+  const rows = await rowsOf(
+    db,
+    sql`update executions set kill_reason = coalesce(kill_reason, ${reason}), kill_asked_at = coalesce(kill_asked_at, clock_timestamp())
+        where id = ${id} and state <> 'final' returning id`,
+  );
+  return rows.length > 0;
+}
+
+/**
+ * Ends an execution that nobody is working on and that never got as far as an intent, so that nothing can have been
+ * started. False when that is not so.
+ */
+export async function abandonExecution(db: Db, id: string, reason: KillReason): Promise<boolean> {
+  const [row] = await rowsOf(
+    db,
+    sql`with moved as (
+          update executions set state = 'final', outcome = ${JSON.stringify({ kind: reason })}::jsonb, kill_reason = coalesce(kill_reason, ${reason}),
+            output_complete = true, stdout_dropped = 0, stderr_dropped = 0, due_at = null, finished_at = clock_timestamp(),
+            claim_owner = null, claim_token = null, claim_until = null
+          where id = ${id} and state = 'created' and (claim_until is null or claim_until < clock_timestamp()) returning *
+        ), woken as (${wakeRunSql(sql`(select run_id from moved)`)})
+        select id from moved`,
+  );
+  return row !== undefined;
+}
+
+/** Milliseconds since a command was started, by the database's clock; 0 when it was not. */
+export async function runningFor(db: Db, id: string): Promise<number> {
+  const [row] = await rowsOf(db, sql`select coalesce(extract(epoch from clock_timestamp() - started_at) * 1000, 0)::float8 as ms from executions where id = ${id}`);
+  return Number(row?.["ms"] ?? 0);
+}

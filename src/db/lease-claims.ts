@@ -1,0 +1,99 @@
+import { sql } from "drizzle-orm";
+import type { Claim } from "../domain/claim.ts";
+import { timing } from "../domain/defaults.ts";
+import { isKind } from "../domain/errors.ts";
+import type { Db } from "./client.ts";
+import { findLease, type Lease, moveLease } from "./leases.ts";
+import { decode, inMs, rowsOf } from "./rows.ts";
+import { leases, ownsSlotSql } from "./schema.ts";
+
+/** Which leases an acquire worker can serve. */
+export interface AcquireScope {
+  readonly backend: string;
+  /** The worker's machine. */
+  readonly host: string;
+  /** Take leases already bound to this host instead of the unbound ones. */
+  readonly bound: boolean;
+  /** Bind what is taken to this host: the driver's resources live on it. */
+  readonly binds: boolean;
+  /** A lapsed claim on an acquire under way is respected this much longer, where the driver cannot refuse a late call. */
+  readonly lapseMs: number;
+}
+
+/**
+ * Claims the next lease of a backend that is due: first come, first served per environment, skipping environments that
+ * are full. Null when there is none to be had.
+ */
+export async function claimNextLease(db: Db, scope: AcquireScope, claim: Claim, who: string): Promise<Lease | null> {
+  const full: string[] = [];
+  for (;;) {
+    const got = await db.transaction((tx) => claimOrNameFull(tx, scope, full, claim, who));
+    if (got === null || typeof got !== "string") return got;
+    full.push(got);
+  }
+}
+
+/** The claimed lease, the id of an environment that turned out full, or null when nothing is due. */
+async function claimOrNameFull(tx: Db, scope: AcquireScope, full: readonly string[], claim: Claim, who: string): Promise<Lease | string | null> {
+  const [row] = await rowsOf(
+    tx,
+    sql`select l.*, e.max_leases from environment_leases l left join environments e on e.id = l.environment_id
+        where l.backend = ${scope.backend} and l.status in ('requested', 'acquiring')
+          and ${scope.bound ? sql`l.host = ${scope.host}` : sql`l.host is null`}
+          and (l.due_at is null or l.due_at <= clock_timestamp())
+          and (l.claim_until is null or l.claim_until < clock_timestamp() - make_interval(secs => ${scope.lapseMs / 1000}))
+          ${full.length === 0 ? sql`` : sql`and l.environment_id not in (${sql.join(full.map((id) => sql`${id}::uuid`), sql`, `)})`}
+        order by l.requested_at, l.id limit 1 for update of l skip locked`,
+  );
+  if (row === undefined) return null;
+  const lease = decode(leases, row);
+  const ownsSlot = lease.fence > 0;
+  if (!ownsSlot && row["max_leases"] !== null && lease.environmentId !== null) {
+    // The environment's row is the lock under which slots are counted; there is no counter to leak.
+    const [environment] = await rowsOf(tx, sql`select max_leases from environments where id = ${lease.environmentId} for no key update`);
+    const [{ used } = { used: 0 }] = await rowsOf(
+      tx,
+      sql`select count(*)::int as used from environment_leases where environment_id = ${lease.environmentId} and ${ownsSlotSql}`,
+    );
+    const max = environment?.["max_leases"];
+    if (typeof max === "number" && Number(used) >= max) return lease.environmentId;
+  }
+  return moveLease(
+    tx,
+    lease,
+    {
+      event: "claim",
+      who,
+      claim,
+      patch: {
+        ...(scope.binds && lease.host === null ? { host: scope.host } : {}),
+        ...(lease.acquireDeadline === null ? { acquireDeadline: inMs(timing.acquireWait) } : {}),
+      },
+    },
+    { inTransaction: true },
+  );
+}
+
+/** Claims a lease for its release. Null when it is not there to be released, or somebody alive is at it. */
+export async function claimRelease(db: Db, id: string, claim: Claim, who: string): Promise<Lease | null> {
+  const lease = await findLease(db, id);
+  if (lease?.state !== "releasing") return null;
+  try {
+    return await moveLease(db, lease, { event: "claim_release", who, claim });
+  } catch (error) {
+    if (isKind(error, "stale")) return null;
+    throw error;
+  }
+}
+
+/** How many leases wait before this one for the same environment, and how many slots that has. */
+export async function queuePosition(db: Db, lease: Lease): Promise<{ ahead: number; maxLeases: number | null }> {
+  const [row] = await rowsOf(
+    db,
+    sql`select (select count(*)::int from environment_leases o where o.environment_id = ${lease.environmentId} and o.status = 'requested'
+                and (o.requested_at, o.id) < (select requested_at, id from environment_leases where id = ${lease.id})) as ahead,
+               (select max_leases from environments where id = ${lease.environmentId}) as max_leases`,
+  );
+  const max = row?.["max_leases"];
+  return { ahead: Number(row?.["ahead"] ?? 0), maxLeases: typeof max === "number" ? max : null };
+}

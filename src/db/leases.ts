@@ -1,0 +1,194 @@
+import { and, desc, eq, lt, sql, type InferSelectModel, type SQL } from "drizzle-orm";
+import { timing } from "../domain/defaults.ts";
+import { invalid, stale } from "../domain/errors.ts";
+import { newId } from "../domain/ids.ts";
+import { isFinalLease, type LeaseEvent, type LeaseState, nextLease } from "../domain/lease.ts";
+import type { Claim } from "../domain/claim.ts";
+import type { Db } from "./client.ts";
+import { isOutage, throughOutage } from "./retry.ts";
+import { Assignments, decode, inMs, rowsOf } from "./rows.ts";
+import { wakeRunSql } from "./wake.ts";
+import { leaseEvents, leases } from "./schema.ts";
+
+export type Lease = InferSelectModel<typeof leases>;
+export type LeaseEventRow = InferSelectModel<typeof leaseEvents>;
+
+/** Columns a caller may set along with an event. A value may be SQL. */
+type LeasePatch = { readonly [K in keyof Lease]?: Lease[K] | SQL };
+
+export interface LeaseMove {
+  readonly event: LeaseEvent;
+  /** Who did it: a worker, `reaper`, `api`, a run. For the event row. */
+  readonly who: string;
+  readonly why?: string;
+  /** Needed where the rule says `take`, `hold` or `drop`. */
+  readonly claim?: Claim;
+  readonly patch?: LeasePatch;
+}
+
+/** Inserts a lease in `requested`, with its first event. */
+export async function insertLease(db: Db, row: typeof leases.$inferInsert, who: string): Promise<Lease> {
+  const [lease] = await db.insert(leases).values(row).returning();
+  if (lease === undefined) throw new Error("insert of a lease gave no row");
+  await db.insert(leaseEvents).values({ id: newId(), leaseId: lease.id, event: "request", from: null, to: "requested", fence: 0, who });
+  return lease;
+}
+
+/**
+ * The one function that changes a lease's state: a guarded UPDATE (state, fence, claim) and its event row, in one
+ * statement. `lease` is the row the caller last saw; a row that has moved on since is left alone.
+ *
+ * Safe when the answer is lost: outside a transaction the same event is asked for again until the database says what
+ * became of it. Throws `stale` when somebody newer owns the row or the event has no meaning in its state any more.
+ */
+export async function moveLease(db: Db, lease: Lease, move: LeaseMove, options: { inTransaction?: boolean } = {}): Promise<Lease> {
+  const eventId = newId();
+  const next = nextLease(lease, move.event);
+  if (next === null) throw stale("lease_moved_on", `lease ${lease.id} is ${lease.state}; ${move.event} has no meaning there`);
+  const statement = moveStatement(lease, move, next, eventId);
+  const once = async (): Promise<Lease> => {
+    const [row] = await rowsOf(db, statement);
+    if (row !== undefined) return decode(leases, row);
+    return afterNoRow(db, lease, move, eventId);
+  };
+  if (options.inTransaction === true) return once();
+  try {
+    return await once();
+  } catch (error) {
+    if (!isOutage(error)) throw error;
+    return throughOutage(async () => (await moved(db, lease.id, eventId)) ?? once(), { limitMs: timing.claim });
+  }
+}
+
+type Next = NonNullable<ReturnType<typeof nextLease>>;
+
+function moveStatement(lease: Lease, move: LeaseMove, next: Next, eventId: string): SQL {
+  const { rule, to, fence } = next;
+  const claim = move.claim;
+  if ((rule.claim === "take" || rule.claim === "hold" || rule.claim === "drop") && claim === undefined) {
+    throw new Error(`${move.event} needs a claim`);
+  }
+  const guard: SQL[] = [sql`l.id = ${lease.id}`, sql`l.status = ${lease.state}`, sql`l.fence = ${lease.fence}`];
+  const set = new Assignments()
+    .set("status", sql`${to}`)
+    .set("fence", sql`${fence}`)
+    .set("updated_at", sql`clock_timestamp()`);
+  const held = sql`l.claim_token = ${claim?.token} and l.claim_until > clock_timestamp()`;
+  const unclaim = () => set.set("claim_owner", sql`null`).set("claim_token", sql`null`).set("claim_until", sql`null`);
+  const free = sql`(l.claim_until is null or l.claim_until < clock_timestamp())`;
+  switch (rule.claim) {
+    case "take":
+      guard.push(free);
+      set
+        .set("claim_owner", sql`${claim?.owner}`)
+        .set("claim_token", sql`${claim?.token}::uuid`)
+        .set("claim_until", inMs(timing.claim))
+        .set("due_at", inMs(timing.claim))
+        .set("attempt", sql`attempt + 1`);
+      break;
+    case "hold":
+      guard.push(held);
+      break;
+    case "drop":
+      guard.push(held);
+      unclaim();
+      break;
+    case "break":
+      unclaim();
+      break;
+    case "free":
+      guard.push(free);
+      unclaim();
+      break;
+    case "none":
+      break;
+  }
+  if (isBeforeEnd(lease.state) && !isBeforeEnd(to)) set.set("ended_at", sql`clock_timestamp()`);
+  if (rule.ending !== undefined) set.set("ending", sql`${rule.ending}`);
+  if (rule.mustDestroy === true) set.set("must_destroy", sql`true`);
+  if (to === "active") set.set("due_at", sql`null`);
+  // What begins to be released starts its attempts afresh, and is due at once.
+  if (to === "releasing" && lease.state !== "releasing") set.set("attempt", sql`0`).set("due_at", sql`clock_timestamp()`);
+  if (isFinalLease(to)) set.set("released_at", sql`clock_timestamp()`).set("due_at", sql`null`);
+  set.patch(leases, move.patch ?? {});
+  // A run waits for its lease's next state: whatever changes it makes the run due, in the same statement.
+  const wakes = to !== lease.state && to !== "acquiring" && to !== "requested" && lease.runId !== null;
+  return sql`
+    with moved as (
+      update environment_leases l set ${set.sql} where ${sql.join(guard, sql` and `)} returning l.*
+    ), noted as (
+      insert into lease_events (id, lease_id, event, from_state, to_state, fence, who, why)
+      select ${eventId}::uuid, id, ${move.event}, ${lease.state}, status, fence, ${move.who}, ${move.why ?? null} from moved
+    )${wakes ? sql`, woken as (${wakeRunSql(sql`(select heartbeat_run_id from moved)`)})` : sql``}
+    select * from moved`;
+}
+
+const isBeforeEnd = (state: LeaseState): boolean => state === "requested" || state === "acquiring" || state === "active";
+
+/** The row, if the event with this id was committed by an earlier try whose answer was lost. */
+async function moved(db: Db, leaseId: string, eventId: string): Promise<Lease | undefined> {
+  const [row] = await rowsOf(db, sql`select l.* from environment_leases l join lease_events e on e.lease_id = l.id where l.id = ${leaseId} and e.id = ${eventId}`);
+  return row === undefined ? undefined : decode(leases, row);
+}
+
+async function afterNoRow(db: Db, lease: Lease, move: LeaseMove, eventId: string): Promise<Lease> {
+  const mine = await moved(db, lease.id, eventId);
+  if (mine !== undefined) return mine;
+  const now = await findLease(db, lease.id);
+  throw stale("lease_moved_on", `lease ${lease.id} is ${now?.state ?? "gone"} with fence ${now?.fence ?? "?"}; ${move.event} came from fence ${lease.fence}`);
+}
+
+export async function findLease(db: Db, id: string): Promise<Lease | undefined> {
+  const [row] = await db.select().from(leases).where(eq(leases.id, id));
+  return row;
+}
+
+/** A company's lease; another company's looks like one that does not exist (I12). */
+export async function getLease(db: Db, companyId: string, id: string): Promise<Lease> {
+  const [row] = await db.select().from(leases).where(and(eq(leases.id, id), eq(leases.companyId, companyId)));
+  if (row === undefined) throw invalid("lease_not_found", `no lease ${id}`, { status: 404 });
+  return row;
+}
+
+/** A page of a company's leases, newest first. */
+export async function listLeases(db: Db, companyId: string, page: { before?: string; limit: number; state?: LeaseState }): Promise<Lease[]> {
+  return db
+    .select()
+    .from(leases)
+    .where(
+      and(
+        eq(leases.companyId, companyId),
+        page.before === undefined ? undefined : lt(leases.id, page.before),
+        page.state === undefined ? undefined : eq(leases.state, page.state),
+      ),
+    )
+    .orderBy(desc(leases.id))
+    .limit(page.limit);
+}
+
+export async function listLeaseEvents(db: Db, leaseId: string): Promise<LeaseEventRow[]> {
+  return db.select().from(leaseEvents).where(eq(leaseEvents.leaseId, leaseId)).orderBy(leaseEvents.at, leaseEvents.id);
+}
+
+/** Extends a live claim on a lease. False when it is not mine any more: stop, touch nothing. */
+export async function extendLeaseClaim(db: Db, id: string, claim: Claim): Promise<boolean> {
+  const rows = await rowsOf(
+    db,
+    sql`update environment_leases set claim_until = ${inMs(timing.claim)}, due_at = ${inMs(timing.claim)}
+        where id = ${id} and claim_token = ${claim.token} and claim_until > clock_timestamp() returning id`,
+  );
+  return rows.length > 0;
+}
+
+/**
+ * Renews an active lease: from now, never past its hard end. Legal until its expiry has been committed, and without an
+ * event row: it happens every half minute. Gives the new expiry, or null when the lease is not active with this fence.
+ */
+export async function renewLease(db: Db, id: string, fence: number, lifeMs: number = timing.leaseLife): Promise<Date | null> {
+  const [row] = await db
+    .update(leases)
+    .set({ expiresAt: sql`least(${inMs(lifeMs)}, max_expires_at)` as never, updatedAt: sql`clock_timestamp()` as never })
+    .where(and(eq(leases.id, id), eq(leases.state, "active"), eq(leases.fence, fence)))
+    .returning({ expiresAt: leases.expiresAt });
+  return row?.expiresAt ?? null;
+}

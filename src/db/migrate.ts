@@ -1,0 +1,36 @@
+import { drizzle } from "drizzle-orm/postgres-js";
+import { migrate } from "drizzle-orm/postgres-js/migrator";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import postgres from "postgres";
+import { newId } from "../domain/ids.ts";
+import { installation } from "./schema.ts";
+import { throughOutage } from "./retry.ts";
+
+/** Any number; what matters is that every Leasehold uses the same one. */
+const lockKey = 7_318_422;
+
+/** The migrations folder lies at the package's root, above `src` as well as above `dist/src`. */
+function migrationsFolder(): string {
+  for (let dir = dirname(fileURLToPath(import.meta.url)); dir !== dirname(dir); dir = dirname(dir)) {
+    if (existsSync(join(dir, "migrations/meta/_journal.json"))) return join(dir, "migrations");
+  }
+  throw new Error("the migrations folder is missing from this installation");
+}
+
+/**
+ * Brings the database to this version's schema and makes the installation row. Safe to run twice at once: a session lock
+ * lets one in at a time, and the second finds nothing to do.
+ */
+export async function migrateDatabase(url: string): Promise<void> {
+  const client = postgres(url, { max: 1, onnotice: () => {}, connect_timeout: 5 });
+  try {
+    await throughOutage(() => client`select pg_advisory_lock(${lockKey})`, { limitMs: 30_000 });
+    const db = drizzle(client);
+    await migrate(db, { migrationsFolder: migrationsFolder() });
+    await db.insert(installation).values({ id: newId() }).onConflictDoNothing();
+  } finally {
+    await client.end({ timeout: 5 });
+  }
+}

@@ -1,0 +1,8 @@
+import { sql, type SQL } from "drizzle-orm";
+
+/**
+ * The part of a statement that makes a run due because something it waits for has happened. The version grows, so that
+ * a decision made from what was true before fails its compare-and-set and is made again.
+ */
+export const wakeRunSql = (runId: SQL): SQL =>
+  sql`update runs set due_at = clock_timestamp(), version = version + 1 where id = ${runId} and phase <> 'ended'`;

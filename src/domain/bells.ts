@@ -1,0 +1,35 @@
+import type { StreamName } from "./execution.ts";
+
+/** A step of a run on a backend's queue, named by the row it is about. */
+export interface StepBell {
+  readonly verb: "realize" | "execute" | "release";
+  readonly backend: string;
+  /** The host the lease is bound to, or null where any worker can do it. */
+  readonly host: string | null;
+  /** The run (realize), execution (execute) or lease (release). */
+  readonly id: string;
+  /** Number of the attempt, so that a bell rung for a later one is not taken for an old one. */
+  readonly offer: number;
+}
+
+export interface AcquireBell {
+  readonly verb: "acquire";
+  readonly backend: string;
+  readonly host: string | null;
+  /** What caused it, so that two causes ring twice. */
+  readonly cause: string;
+}
+
+/**
+ * Doorbells. The row is the truth; a bell only says "look". A bell that cannot be rung is logged and forgotten: the
+ * reaper rings again. So none of these throws.
+ */
+export interface Bells {
+  /** `cause` tells two reasons to look apart, so that the second rings too. */
+  run(id: string, cause: string): Promise<void>;
+  step(bell: StepBell | AcquireBell): Promise<void>;
+  /** Followers may read up to `end`. */
+  output(notice: { readonly execution: string; readonly stream: StreamName | "final"; readonly end: number }): Promise<void>;
+  /** Whoever works on this execution should look at its row now. */
+  execution(id: string): Promise<void>;
+}

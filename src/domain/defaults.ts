@@ -1,0 +1,124 @@
+/**
+ * Every number that bounds time or size, in one place. Milliseconds and bytes. `docs/reference.md` lists them,
+ * and a test keeps the list equal to this file.
+ */
+
+const second = 1000;
+const minute = 60 * second;
+const hour = 60 * minute;
+const day = 24 * hour;
+const MiB = 1024 * 1024;
+
+export const timing = {
+  /** A claim that is not extended lapses after this; the row may then be taken over. */
+  claim: 8 * second,
+  /** How often a living claimer extends its claim. */
+  claimExtend: 2 * second,
+  /** Longest time a driver's call may take before its signal fires, unless the driver says otherwise. */
+  call: 60 * second,
+  /** How long an active lease lives without being renewed. */
+  leaseLife: 120 * second,
+  /** How often a holder renews. */
+  leaseRenew: 30 * second,
+  /** A lease may live this much longer than its run's own timeout: hand-over, harvest and release need room. */
+  leaseMargin: 30 * minute,
+  /** Longest wait for a slot or a worker before a lease that was never claimed is given up. */
+  queueWait: hour,
+  /** Longest time from a lease's first claim to `active`. */
+  acquireWait: 10 * minute,
+  /** Longest time to put a workspace into the environment. */
+  realize: 15 * minute,
+  /** Longest time to bring a workspace home. */
+  harvest: 15 * minute,
+  /** Longest wait of a run for its lease to be given back before the run ends without it. */
+  releaseWait: 30 * minute,
+  /** How long a command may run when the request does not say. */
+  runTimeout: hour,
+  /** The longest timeout a request may ask for. */
+  runTimeoutMax: 7 * day,
+  /** Between TERM and KILL. */
+  killGrace: 5 * second,
+  /** What a command leaves running when it ends gets this long after TERM. */
+  leftoverGrace: second,
+  /** How often a worker tells the supervisor that somebody still cares. */
+  beat: 30 * second,
+  /** Without a beat for this long, the watchdog beside the supervisor ends the processes. The longest outage that running commands survive. */
+  watchdog: 30 * minute,
+  /** Pace of the reaper's sweep. */
+  sweep: second,
+  /** A sweep that did not come for this long (by job or timer) counts as an outage of the fleet. */
+  outage: 15 * second,
+  /** A bell that was rung and not answered is rung again after this. */
+  ringAgain: 5 * second,
+  /** First wait before a failed attempt is repeated; doubles, with jitter. */
+  retryBase: second,
+  /** Longest wait between two attempts. */
+  retryMax: 5 * minute,
+  /** A stuck lease is tried again after this. */
+  stuckRetry: day,
+  /** How often a worker reports itself. */
+  workerBeat: 5 * second,
+  /** A worker that did not report for this long does not count as living. */
+  workerLife: 20 * second,
+  /** A stopping worker gives short jobs this long to end before it leaves them to others. */
+  shutdown: 10 * second,
+  /** After the fleet was told to stop, a second Ctrl-C within this time ends running commands too. */
+  secondSignal: 5 * second,
+  /** A follower that hears nothing looks into the database this often, in case a notice was lost. */
+  followPoll: 2 * second,
+  /** Ended runs, final leases, their events and output are purged after this. */
+  retention: 30 * day,
+} as const;
+
+export const attempts = {
+  /** Failed tries before an acquire, realize or execute step is given up. */
+  step: 5,
+  /** Failed tries before a release becomes `stuck`. */
+  release: 6,
+} as const;
+
+export const limits = {
+  /** Bytes kept of each of stdout and stderr of one execution; what comes after is counted, not kept. */
+  output: 256 * MiB,
+  outputMax: 4096 * MiB,
+  /** Bytes of one row of output, at most. */
+  outputChunk: MiB,
+  /** Bytes read from an execution that are not yet durable; above this its stream is paused. */
+  outputInFlight: 4 * MiB,
+  /** Bytes of stdin a request may carry. */
+  stdin: MiB,
+  /** Bytes of all arguments and environment variables together: Linux refuses more than a quarter of an 8 MiB stack. */
+  argv: 2 * MiB - 128 * 1024,
+  /** Bytes of a single argument or variable: MAX_ARG_STRLEN of Linux, less its NUL. */
+  argument: 131_071,
+  /** Bytes of an HTTP body. */
+  body: 8 * MiB,
+  /** Rows in one page of a listing. */
+  page: 50,
+  pageMax: 200,
+  /** Rows one sweep takes of each kind. */
+  sweepBatch: 500,
+} as const;
+
+export const pools = {
+  /** Connections a process holds to Postgres, at most. */
+  postgres: 10,
+  /** Runs a worker process decides at once. */
+  runs: 16,
+  /** Acquires, realizes and releases a worker process does at once, each. */
+  steps: 8,
+  /** Executions a worker process follows at once. */
+  executions: 100,
+} as const;
+
+export const retention = {
+  /** BullMQ jobs kept for operators: count, and seconds. */
+  completedJobs: { count: 1000, age: 3600 },
+  failedJobs: { count: 5000, age: 7 * 24 * 3600 },
+} as const;
+
+/** Milliseconds to wait before attempt `n` (1 = the first repetition): doubling, half of it random. */
+export function backoff(n: number, random: () => number = Math.random): number {
+  const full = Math.min(timing.retryMax, timing.retryBase * 2 ** Math.max(0, n - 1));
+  return Math.round(full / 2 + (full / 2) * random());
+}

@@ -1,0 +1,76 @@
+import { z } from "zod";
+import { limits, timing } from "./defaults.ts";
+
+const noNul = (text: string): boolean => !text.includes("\0");
+const nulMessage = "contains a NUL character, which no operating system can pass on; remove it";
+const bytes = (text: string): number => Buffer.byteLength(text);
+
+const argument = z
+  .string()
+  .refine(noNul, nulMessage)
+  .refine((a) => bytes(a) <= limits.argument, `is longer than ${limits.argument} bytes, the most Linux takes in one argument; pass it on stdin or in a file`);
+
+const variableName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "is not a name a POSIX shell can export; use letters, digits and _, not starting with a digit")
+  .refine((n) => !n.startsWith("LEASEHOLD_"), "starts with LEASEHOLD_, which is ours; choose another prefix");
+
+/** Environment variables of a command: literal values. */
+export const environmentVariables = z.record(variableName, argument);
+
+const text = (max: number) => z.string().min(1).max(max).refine(noNul, nulMessage);
+
+const workspaceSource = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("none") }),
+  /** A directory of the worker's own host, copied in. Only where the worker's configuration allows it. */
+  z.strictObject({
+    kind: z.literal("host_path"),
+    path: text(4096).refine((p) => p.startsWith("/"), "must be an absolute path of the worker's host"),
+  }),
+]);
+export type WorkspaceSource = z.infer<typeof workspaceSource>;
+
+/** What a producer asks for: one command in one environment. References instead of secrets. */
+export const runRequest = z
+  .strictObject({
+    /** The program and its arguments; no shell in between. */
+    command: z.array(argument).min(1, "names no program; give at least one argument").max(10_000),
+    /** Directory to start in, inside the workspace. */
+    cwd: text(4096).optional(),
+    env: environmentVariables.default({}),
+    /** Given to the command's standard input, then closed. Base64, so that any bytes may be given. */
+    stdin: z.base64("must be base64").max(Math.ceil(limits.stdin / 3) * 4, `is larger than ${limits.stdin} bytes; put it into the workspace`).optional(),
+    workspace: workspaceSource.default({ kind: "none" }),
+    /** Milliseconds the command may run. */
+    timeoutMs: z.number().int().min(1).max(timing.runTimeoutMax).default(timing.runTimeout),
+    /** Milliseconds the run may wait for its environment. */
+    queueTimeoutMs: z.number().int().min(1).max(timing.runTimeoutMax).default(timing.queueWait),
+    /** Bytes kept of each of stdout and stderr. */
+    outputLimit: z.number().int().min(0).max(limits.outputMax).default(limits.output),
+    /** The environment asked for at each level; the first given wins. */
+    environment: z
+      .strictObject({
+        executionWorkspace: z.uuid().optional(),
+        issue: z.uuid().optional(),
+        project: z.uuid().optional(),
+        agent: z.uuid().optional(),
+      })
+      .default({}),
+    /** The producer's own ids, kept with the run and given back; no meaning to us. */
+    producer: z
+      .strictObject({
+        runId: text(200).optional(),
+        issueId: text(200).optional(),
+        agentId: text(200).optional(),
+        executionWorkspaceId: text(200).optional(),
+      })
+      .default({}),
+  })
+  .refine(
+    (r) => [...r.command, ...Object.entries(r.env).map(([k, v]) => `${k}=${v}`)].reduce((n, a) => n + bytes(a) + 1, 0) <= limits.argv,
+    { path: ["env"], message: `together with the arguments is more than ${limits.argv} bytes, the most Linux takes; pass large values on stdin or in a file` },
+  );
+export type RunRequest = z.infer<typeof runRequest>;
+export type RunRequestInput = z.input<typeof runRequest>;
+
+export const idempotencyKey = text(200).regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces");

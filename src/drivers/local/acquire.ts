@@ -1,0 +1,68 @@
+import { lstat, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { newId } from "../../domain/ids.ts";
+import { gone, refused, transient } from "../../domain/errors.ts";
+import { raiseFence } from "../../session/lease-directory.ts";
+import type { Labels } from "../driver.ts";
+import { leaseDirectory, placesIn, stagesIn } from "./directories.ts";
+import { errnoOf } from "./errno.ts";
+import { type Marker, markerPath, readMarker } from "./marker.ts";
+import { localSession } from "./session.ts";
+
+/**
+ * Makes the lease's directory, or takes over the one that is there. It is built aside and renamed into place, so that
+ * it is there complete, with its marker, or not at all. Throws `gone` for a released key, `refused` for a foreign
+ * directory, `stale` for an old fence.
+ */
+export async function acquireDirectory(root: string, key: string, labels: Labels, fence: number): Promise<string> {
+  const directory = leaseDirectory(root, key);
+  const stage = join(stagesIn(root), `${key}.${newId()}`);
+  if (!(await exists(directory))) {
+    try {
+      await build(stage, { ...labels, key, createdAt: new Date() }, fence);
+      await rename(stage, directory);
+      return directory;
+    } catch (error) {
+      // Somebody made it, or released it, in the meantime.
+      if (!["ENOTEMPTY", "EEXIST", "ENOTDIR"].includes(errnoOf(error) ?? "")) throw fault(error, root);
+    } finally {
+      await rm(stage, { recursive: true, force: true });
+    }
+  }
+  await adopt(directory, labels, fence);
+  return directory;
+}
+
+async function build(stage: string, marker: Marker, fence: number): Promise<void> {
+  const { workspace, home, tmp, control } = placesIn(stage);
+  for (const path of [workspace, home, tmp, join(control, "x")]) await mkdir(path, { recursive: true, mode: 0o700 });
+  await writeFile(join(control, "fence"), `${String(fence).padEnd(100)}\n`, { mode: 0o600 });
+  await writeFile(join(control, "lock"), "", { mode: 0o600 });
+  await writeFile(markerPath(stage), JSON.stringify(marker), { mode: 0o600 });
+}
+
+async function adopt(directory: string, labels: Labels, fence: number): Promise<void> {
+  const found = await lstat(directory).catch((error: unknown) => {
+    throw transient("lease_unreachable", "the lease's directory was there and is not any more", { cause: error });
+  });
+  if (found.isFile()) throw gone("lease_released", "this resource key was released; it never comes back");
+  const marker = found.isDirectory() ? await readMarker(directory).catch(() => null) : null;
+  if (marker === null || marker.installation !== labels.installation || marker.company !== labels.company) {
+    throw refused("resource_foreign", `${directory} is there and not ours; it is left alone. Look whose it is and move it away`);
+  }
+  await raiseFence(localSession(directory), fence);
+}
+
+const exists = async (path: string): Promise<boolean> =>
+  lstat(path).then(
+    () => true,
+    () => false,
+  );
+
+/** A full disk and the like pass; permissions need somebody. */
+function fault(error: unknown, root: string): Error {
+  if (["EACCES", "EPERM", "EROFS"].includes(errnoOf(error) ?? "")) {
+    return refused("root_not_writable", `${root} cannot be written to; give this user write permission there`, { cause: error });
+  }
+  return transient("lease_not_made", "the lease's directory could not be made", { cause: error });
+}

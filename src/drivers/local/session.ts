@@ -1,0 +1,49 @@
+import { spawn } from "node:child_process";
+import { access } from "node:fs/promises";
+import { once } from "node:events";
+import { cancelled, gone, transient } from "../../domain/errors.ts";
+import type { Places, RawProcess, Session } from "../../session/session.ts";
+import { markerPath } from "./marker.ts";
+import { errnoOf } from "./errno.ts";
+import { placesIn } from "./directories.ts";
+
+/** Where our helpers find programs, and commands unless the driver was told another path. */
+export const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** Processes of this machine, in a lease's directory. */
+export function localSession(directory: string, commandPath: string = searchPath): Session {
+  const places: Places = placesIn(directory);
+  return {
+    places,
+    env: { PATH: commandPath },
+    async open(argv, signal) {
+      await access(markerPath(directory)).catch((error: unknown) => {
+        if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") {
+          throw gone("lease_gone", "the lease's directory is not there any more", { cause: error });
+        }
+        throw transient("lease_unreachable", "the lease's directory cannot be read", { cause: error });
+      });
+      return await start(argv, signal);
+    },
+    wrap: (argv) => argv,
+  };
+}
+
+async function start([program = "", ...args]: readonly string[], signal: AbortSignal | undefined): Promise<RawProcess> {
+  if (signal?.aborted === true) throw cancelled("call_cancelled", "nobody wants the answer any more");
+  // Detached: a process group of its own, which a Ctrl-C at the worker's terminal does not reach.
+  const child = spawn(program, args, { cwd: "/", env: { PATH: searchPath }, detached: true, stdio: ["pipe", "pipe", "pipe"] });
+  const exit = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
+    child.once("close", (code, by) => resolve({ code, signal: by }));
+  });
+  try {
+    await once(child, "spawn");
+  } catch (error) {
+    throw transient("process_not_started", `this machine could not start ${program}`, { cause: error });
+  }
+  child.on("error", () => {});
+  const end = (): void => void child.kill("SIGTERM");
+  signal?.addEventListener("abort", end, { once: true });
+  void exit.then(() => signal?.removeEventListener("abort", end));
+  return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, exit, end };
+}

@@ -1,0 +1,99 @@
+import { claimNextLease } from "../db/lease-claims.ts";
+import { extendLeaseClaim, type Lease, moveLease } from "../db/leases.ts";
+import { inMs } from "../db/rows.ts";
+import { type Claim, newClaim } from "../domain/claim.ts";
+import { attempts, backoff, timing } from "../domain/defaults.ts";
+import { isKind, LeaseholdError, reasonOf } from "../domain/errors.ts";
+import type { Driver } from "../drivers/driver.ts";
+import { callDriver } from "./call.ts";
+import type { WorkerFleet } from "./fleet.ts";
+import { keepClaim } from "./keep-claim.ts";
+import { noteActivity } from "./note-activity.ts";
+
+/**
+ * Takes the next due lease of a backend and brings it to `active`. False when there was none to take.
+ *
+ * The resource key was durable before this; the driver's acquire is idempotent by it. So a worker that dies anywhere in
+ * here leaves a row that the next claimer finishes, and no second resource (I1, I2).
+ */
+export async function acquireNext(fleet: WorkerFleet, backend: string, bound: boolean): Promise<boolean> {
+  const driver = fleet.driver(backend);
+  const claim = newClaim(fleet.who);
+  const lease = await claimNextLease(
+    fleet.db,
+    {
+      backend,
+      host: fleet.host.id,
+      bound,
+      binds: driver.facts.placement === "host",
+      lapseMs: driver.facts.fencing === "clock" ? driver.facts.callTimeoutMs : 0,
+    },
+    claim,
+    fleet.who,
+  );
+  if (lease === null) return false;
+  try {
+    await acquire(fleet, driver, lease, claim);
+  } catch (error) {
+    // Somebody ended the lease while we made its resource; whoever releases it finds the resource by its key.
+    if (!isKind(error, "stale")) throw error;
+    fleet.log.info({ lease: lease.id, fence: lease.fence }, `left lease alone: ${error.message}`);
+  }
+  return true;
+}
+
+async function acquire(fleet: WorkerFleet, driver: Driver, lease: Lease, claim: Claim): Promise<void> {
+  using kept = keepClaim(
+    () => extendLeaseClaim(fleet.db, lease.id, claim),
+    (err) => fleet.log.error({ err, lease: lease.id }, "could not extend a claim"),
+  );
+  const expiresAt = new Date(Date.now() + timing.leaseLife);
+  try {
+    const made = await callDriver(fleet, driver, lease, kept.lost, (context) =>
+      driver.acquire(context, {
+        key: lease.resourceKey,
+        config: lease.config,
+        labels: { installation: fleet.installation, company: lease.companyId },
+        expiresAt,
+      }),
+    );
+    const active = await moveLease(fleet.db, lease, {
+      event: "acquired",
+      who: fleet.who,
+      claim,
+      patch: {
+        handle: made.handle,
+        providerLeaseId: made.providerLeaseId,
+        target: made.target,
+        metadata: made.metadata,
+        attempt: 0,
+        acquiredAt: inMs(0),
+        expiresAt: inMs(timing.leaseLife),
+      },
+    });
+    await noteActivity(fleet, active, "environment.lease_acquired");
+    if (active.runId !== null) await fleet.bells.run(active.runId, `lease-${active.state}-${active.fence}`);
+  } catch (error) {
+    await afterFailure(fleet, lease, claim, error);
+  }
+}
+
+/** Turns the kind of an error into what becomes of the lease. */
+async function afterFailure(fleet: WorkerFleet, lease: Lease, claim: Claim, error: unknown): Promise<void> {
+  if (isKind(error, "stale")) throw error;
+  const why = reasonOf(error);
+  if (isKind(error, "busy")) {
+    const wait = (error.retryAfter ?? 5) * 1000;
+    await moveLease(fleet.db, lease, { event: "yield", who: fleet.who, why, claim, patch: { dueAt: inMs(wait), attempt: lease.attempt - 1 } });
+    return;
+  }
+  const hopeless = error instanceof LeaseholdError && (error.kind === "refused" || error.kind === "invalid" || error.kind === "gone");
+  if (!hopeless && lease.attempt < attempts.step) {
+    await moveLease(fleet.db, lease, { event: "retry_later", who: fleet.who, why, claim, patch: { dueAt: inMs(backoff(lease.attempt)) } });
+    fleet.log.warn({ err: error, lease: lease.id, attempt: lease.attempt }, "could not acquire; will try again");
+    return;
+  }
+  const given = await moveLease(fleet.db, lease, { event: "give_up_acquire", who: fleet.who, why, claim, patch: { failureReason: why } });
+  fleet.log.warn({ err: error, lease: lease.id }, "gave up acquiring");
+  await fleet.bells.step({ verb: "release", backend: given.backend, host: given.host, id: given.id, offer: given.fence });
+}

@@ -1,0 +1,119 @@
+import { claimExecution, type Execution, extendExecutionClaim, findExecution, moveExecution } from "../db/executions.ts";
+import { findLease, type Lease } from "../db/leases.ts";
+import { throughOutage } from "../db/retry.ts";
+import { inMs } from "../db/rows.ts";
+import { type Claim, newClaim } from "../domain/claim.ts";
+import { attempts, backoff } from "../domain/defaults.ts";
+import { isKind, LeaseholdError, reasonOf } from "../domain/errors.ts";
+import type { Outcome } from "../domain/outcome.ts";
+import { executionPlace } from "../session/place.ts";
+import { bringToRunning } from "./bring-to-running.ts";
+import { callDriver } from "./call.ts";
+import { finishExecution } from "./finish-execution.ts";
+import { followToEnd } from "./follow-to-end.ts";
+import type { WorkerFleet } from "./fleet.ts";
+import { keepClaim } from "./keep-claim.ts";
+import { KillSwitch } from "./kill-switch.ts";
+import type { Attempt } from "./attempt.ts";
+
+/** `elsewhere`: it has ended, or somebody alive is at it. `later`: given back, to be taken up again when it is due. */
+export type ExecuteResult = "final" | "elsewhere" | "detached" | "later";
+
+/**
+ * Works on an execution until it has ended: starts it if nobody did, otherwise attaches to it where the durable copy of
+ * its output ends. `stop` means detach: the command goes on, and whoever comes next follows it.
+ *
+ * A claim lost on the way (an outage, a long pause of this process) is asked for again once; if somebody else has it by
+ * then, this worker leaves without touching anything (I5).
+ */
+export async function execute(fleet: WorkerFleet, executionId: string, stop: AbortSignal): Promise<ExecuteResult> {
+  for (;;) {
+    if (stop.aborted) return "detached";
+    const claim = newClaim(fleet.who);
+    const execution = await throughOutage(() => claimExecution(fleet.db, executionId, claim), { signal: stop });
+    if (execution === null) {
+      const now = await findExecution(fleet.db, executionId);
+      return now === undefined || now.state === "final" ? "final" : "elsewhere";
+    }
+    const result = await attempt(fleet, execution, claim, stop);
+    if (result !== "lost_claim") return result;
+    fleet.log.warn({ execution: executionId, offer: execution.offer }, "lost the claim on an execution");
+  }
+}
+
+async function attempt(fleet: WorkerFleet, execution: Execution, claim: Claim, stop: AbortSignal): Promise<ExecuteResult | "lost_claim"> {
+  const kill = new KillSwitch();
+  if (execution.killReason !== null) kill.ask(execution.killReason);
+  using kept = keepClaim(
+    async () => {
+      const news = await extendExecutionClaim(fleet.db, execution.id, claim);
+      if (news?.killReason) kill.ask(news.killReason);
+      return news !== null;
+    },
+    (err) => fleet.log.error({ err, execution: execution.id }, "could not extend a claim"),
+  );
+  const silence = fleet.notices.onExecution(execution.id, () => kept.look());
+  const lease = await throughOutage(() => findLease(fleet.db, execution.leaseId), { signal: stop });
+  if (lease === undefined) throw new Error(`execution ${execution.id} has no lease`);
+  const log = fleet.log.child({ company: execution.companyId, run: execution.runId, lease: lease.id, fence: lease.fence, execution: execution.id, offer: execution.offer });
+  const state: { current: Execution } = { current: execution };
+  try {
+    const driver = fleet.driver(lease.backend);
+    const signal = AbortSignal.any([stop, kept.lost]);
+    const session = await callDriver(fleet, driver, lease, signal, (context) => driver.session(context, { key: lease.resourceKey, handle: lease.handle }));
+    const place = executionPlace(session, execution.id);
+    const work: Attempt = { fleet, log, driver, lease, session, place, claim, caller: { fence: lease.fence, offer: execution.offer }, kill, kept, signal, state };
+    if (await bringToRunning(work)) await followToEnd(work);
+    return "final";
+  } catch (error) {
+    if (kept.lost.aborted || isKind(error, "stale")) return "lost_claim";
+    if (stop.aborted) return await detach(fleet, lease, state.current, claim);
+    return await afterFailure(fleet, lease, state.current, claim, error);
+  } finally {
+    silence();
+  }
+}
+
+/** Gives the row back; the command goes on, and the next worker attaches to it. */
+async function detach(fleet: WorkerFleet, lease: Lease, execution: Execution, claim: Claim): Promise<ExecuteResult> {
+  try {
+    await moveExecution(fleet.db, execution, "detach", claim);
+  } catch (error) {
+    if (!isKind(error, "stale")) throw error;
+    return "elsewhere";
+  }
+  fleet.log.info({ execution: execution.id, run: execution.runId }, "handed a running command on");
+  await fleet.bells.step({ verb: "execute", backend: lease.backend, host: lease.host, id: execution.id, offer: execution.offer });
+  return "detached";
+}
+
+async function afterFailure(fleet: WorkerFleet, lease: Lease, execution: Execution, claim: Claim, error: unknown): Promise<ExecuteResult | "lost_claim"> {
+  try {
+    const outcome = hopeless(execution, error);
+    if (outcome !== null) {
+      await finishExecution(fleet, lease, execution, claim, { outcome, killed: null, dropped: null });
+      return "final";
+    }
+    fleet.log.warn({ err: error, execution: execution.id, attempt: execution.attempt }, "an attempt at an execution failed; will try again");
+    await moveExecution(fleet.db, execution, "detach", claim, { dueAt: inMs(backoff(execution.attempt)) });
+    return "later";
+  } catch (failed) {
+    if (isKind(failed, "stale")) return "lost_claim";
+    throw failed;
+  }
+}
+
+/** The outcome when another attempt cannot help; null when it may. */
+function hopeless(execution: Execution, error: unknown): Outcome | null {
+  const message = reasonOf(error);
+  const gone = isKind(error, "gone");
+  if (execution.state === "created") {
+    // No intent was written, so nothing can have started.
+    if (gone) return { kind: "not_started", reason: "lease_ended", message };
+    const refusal = error instanceof LeaseholdError && (error.kind === "invalid" || error.kind === "refused");
+    if (refusal) return { kind: "not_started", reason: error.code, message };
+    if (execution.attempt >= attempts.step) return { kind: "not_started", reason: "transport_resolution_failed", message };
+    return null;
+  }
+  return gone ? { kind: "lost", message: "its place vanished" } : null;
+}

@@ -1,0 +1,34 @@
+import { type Execution, moveExecution } from "../db/executions.ts";
+import { findLease, type Lease } from "../db/leases.ts";
+import { throughOutage } from "../db/retry.ts";
+import type { Claim } from "../domain/claim.ts";
+import type { StreamSizes } from "../domain/execution.ts";
+import type { Killed, Outcome } from "../domain/outcome.ts";
+import type { Fleet } from "./fleet.ts";
+
+export interface Ending {
+  readonly outcome: Outcome;
+  readonly killed: Killed | null;
+  /** Bytes written but not kept; null when nobody can know. */
+  readonly dropped: StreamSizes | null;
+}
+
+/** Fixes an execution's outcome for good, and rings whoever waits for it. */
+export async function finishExecution(fleet: Fleet, lease: Lease, execution: Execution, claim: Claim, ending: Ending): Promise<void> {
+  const { outcome, killed, dropped } = ending;
+  const told = outcome.kind === "not_started" ? { stdout: 0, stderr: 0 } : dropped;
+  const final = await throughOutage(() =>
+    moveExecution(fleet.db, execution, "finish", claim, {
+      outcome,
+      killed,
+      stdoutDropped: told?.stdout ?? null,
+      stderrDropped: told?.stderr ?? null,
+      outputComplete: told !== null && told.stdout === 0 && told.stderr === 0,
+    }),
+  );
+  fleet.log.info({ execution: final.id, run: final.runId, outcome, killed }, "execution ended");
+  await fleet.bells.output({ execution: final.id, stream: "final", end: 0 });
+  if (final.runId !== null) await fleet.bells.run(final.runId, `execution-${final.offer}`);
+  const now = await findLease(fleet.db, lease.id);
+  if (now?.state === "releasing") await fleet.bells.step({ verb: "release", backend: now.backend, host: now.host, id: now.id, offer: now.fence + now.attempt });
+}

@@ -1,0 +1,111 @@
+import { appendOutput } from "../db/output.ts";
+import { askKill } from "../db/executions.ts";
+import { throughOutage } from "../db/retry.ts";
+import { timing } from "../domain/defaults.ts";
+import { transient } from "../domain/errors.ts";
+import type { ExecutionStatus, StreamName, StreamSizes } from "../domain/execution.ts";
+import type { Killed, Outcome } from "../domain/outcome.ts";
+import { journal } from "../output/journal.ts";
+import type { Attempt } from "./attempt.ts";
+import { finishExecution } from "./finish-execution.ts";
+import { stayAlive } from "./stay-alive.ts";
+import { watchTimeout } from "./watch-timeout.ts";
+
+/**
+ * Follows a running command to its end: output becomes durable from where it left off, the lease is renewed while the
+ * command provably lives, and what asks for its end has it ended. Then fixes the outcome.
+ */
+export async function followToEnd(work: Attempt): Promise<void> {
+  await using _alive = await stayAlive(work);
+  using _timeout = await watchTimeout(work, async () => {
+    await throughOutage(() => askKill(work.fleet.db, work.state.current.id, "timed_out"), { signal: work.signal });
+    work.kept.look();
+  });
+  const broken = new AbortController();
+  const killing = killWhenAsked(work, broken);
+  const durable = { stdout: work.state.current.stdoutBytes, stderr: work.state.current.stderrBytes };
+  for (;;) {
+    const before = durable.stdout + durable.stderr;
+    await followOnce(work, durable, AbortSignal.any([work.signal, broken.signal]));
+    const status = await work.place.status();
+    if (status.kind === "running") {
+      if (durable.stdout + durable.stderr === before) throw transient("follow_interrupted", "the follower ended while the command runs on");
+      continue;
+    }
+    if ((status.kind === "ended" || status.kind === "orphaned") && lags(durable, status.sizes)) continue;
+    const killed = work.kill.reason === null ? null : await killing;
+    await finishExecution(work.fleet, work.lease, work.state.current, work.claim, await endingOf(work, status, killed));
+    return;
+  }
+}
+
+const lags = (durable: StreamSizes, sizes: StreamSizes): boolean => durable.stdout < sizes.stdout || durable.stderr < sizes.stderr;
+
+/** Ends the command once somebody asks. When that fails the whole attempt does, so that the next one tries again. */
+function killWhenAsked(work: Attempt, broken: AbortController): Promise<Killed> {
+  const killing = work.kill.asked.then(async (reason) => {
+    work.log.info({ reason }, "ending the command");
+    return work.place.kill(work.caller, timing.killGrace);
+  });
+  killing.catch((error: unknown) => broken.abort(error));
+  return killing;
+}
+
+/** Streams both outputs until the follower ends, making them durable. Moves `durable` along. */
+async function followOnce(work: Attempt, durable: { stdout: number; stderr: number }, signal: AbortSignal): Promise<void> {
+  const { fleet, state, claim, place, caller } = work;
+  const follow = await place.follow(caller, durable);
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
+  const keep = async (stream: StreamName): Promise<void> => {
+    try {
+      durable[stream] = await journal(
+        follow[stream],
+        durable[stream],
+        async (start, bytes) => {
+          await throughOutage(() => appendOutput(fleet.db, state.current, claim, stream, start, bytes), { signal });
+          durable[stream] = start + bytes.length;
+          await fleet.bells.output({ execution: state.current.id, stream, end: durable[stream] });
+        },
+        either,
+      );
+    } catch (error) {
+      failed.abort(error);
+      throw error;
+    }
+  };
+  try {
+    await Promise.all([keep("stdout"), keep("stderr"), follow.done]);
+  } finally {
+    follow.detach();
+  }
+}
+
+async function endingOf(work: Attempt, status: ExecutionStatus, killed: Killed | null): Promise<{ outcome: Outcome; killed: Killed | null; dropped: StreamSizes | null }> {
+  const reason = work.kill.reason;
+  switch (status.kind) {
+    case "ended": {
+      // Who asked too late did not end it: a command that had exited by itself keeps its own code.
+      const outcome: Outcome = status.killed ? { kind: reason ?? "lease_ended" } : status.exit;
+      return { outcome, killed: status.killed ? (killed ?? "unverified") : null, dropped: status.dropped };
+    }
+    case "spawn_failed":
+      return { outcome: { kind: "not_started", reason: spawnReason(status.code), message: status.message }, killed: null, dropped: null };
+    case "orphaned": {
+      const swept = await work.place.kill(work.caller, timing.killGrace);
+      const message = status.sameBoot ? "its supervisor died without writing how it ended" : "the machine was restarted while it ran";
+      return { outcome: { kind: "lost", message }, killed: swept, dropped: null };
+    }
+    case "tombstone":
+      return { outcome: { kind: reason ?? "lease_ended" }, killed: null, dropped: { stdout: 0, stderr: 0 } };
+    case "absent":
+      return { outcome: { kind: "lost", message: "its directory vanished" }, killed: null, dropped: null };
+    case "gone":
+      return { outcome: { kind: "lost", message: "its place vanished" }, killed: null, dropped: null };
+    case "running":
+      throw new Error("a running execution has no ending");
+  }
+}
+
+/** What a shell's exit code says about why a program could not be started (POSIX, "Exit Status for Commands"). */
+const spawnReason = (code: number): string => (code === 127 ? "command_not_found" : "command_not_executable");

@@ -1,0 +1,58 @@
+import { isOutage } from "../db/retry.ts";
+import { timing } from "../domain/defaults.ts";
+
+export interface KeptClaim extends Disposable {
+  /** Fires when the claim is not ours any more: stop, touch nothing. */
+  readonly lost: AbortSignal;
+  /** Extends now instead of when it is due: somebody rang. */
+  look(): void;
+}
+
+/**
+ * Extends a claim while its holder works. `extend` gives false when the claim is somebody else's or has lapsed. While
+ * the database cannot be reached nothing is decided: nobody else can take the claim then either.
+ */
+export function keepClaim(extend: () => Promise<boolean>, onError: (error: unknown) => void): KeptClaim {
+  const lost = new AbortController();
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  let busy = false;
+  let again = false;
+
+  const beat = async (): Promise<void> => {
+    if (stopped) return;
+    if (busy) {
+      again = true;
+      return;
+    }
+    busy = true;
+    clearTimeout(timer);
+    try {
+      if (!(await extend()) && !stopped) {
+        stopped = true;
+        lost.abort(new Error("claim lost"));
+      }
+    } catch (error) {
+      if (!isOutage(error)) onError(error);
+    } finally {
+      busy = false;
+    }
+    if (stopped) return;
+    if (again) {
+      again = false;
+      void beat();
+      return;
+    }
+    timer = setTimeout(() => void beat(), timing.claimExtend);
+  };
+
+  timer = setTimeout(() => void beat(), timing.claimExtend);
+  return {
+    lost: lost.signal,
+    look: () => void beat(),
+    [Symbol.dispose]: () => {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import { openExecutions, askKill } from "../db/executions.ts";
+import { claimRelease } from "../db/lease-claims.ts";
+import { extendLeaseClaim, type Lease, moveLease } from "../db/leases.ts";
+import { inMs } from "../db/rows.ts";
+import { type Claim, newClaim } from "../domain/claim.ts";
+import { attempts, backoff, timing } from "../domain/defaults.ts";
+import { isKind, LeaseholdError, reasonOf } from "../domain/errors.ts";
+import { callDriver } from "./call.ts";
+import { execute } from "./execute.ts";
+import type { WorkerFleet } from "./fleet.ts";
+import { keepClaim } from "./keep-claim.ts";
+import { noteActivity } from "./note-activity.ts";
+
+/**
+ * Gives a lease's resource back: settles its executions, then has the driver remove it. The only place that calls a
+ * driver's release. Each part can be repeated, so a worker that dies in here is followed by another.
+ */
+export async function releaseLease(fleet: WorkerFleet, leaseId: string, stop: AbortSignal): Promise<void> {
+  const claim = newClaim(fleet.who);
+  const lease = await claimRelease(fleet.db, leaseId, claim, fleet.who);
+  if (lease === null) return;
+  using kept = keepClaim(
+    () => extendLeaseClaim(fleet.db, lease.id, claim),
+    (err) => fleet.log.error({ err, lease: lease.id }, "could not extend a claim"),
+  );
+  const signal = AbortSignal.any([kept.lost, stop]);
+  try {
+    if (!(await settle(fleet, lease, signal))) {
+      // Somebody alive is at an execution of this lease; they know it has to end, and ring when it has.
+      await moveLease(fleet.db, lease, { event: "retry_later", who: fleet.who, why: "an execution is being ended", claim, patch: { dueAt: inMs(timing.retryBase), attempt: lease.attempt - 1 } });
+      return;
+    }
+    const driver = fleet.driver(lease.backend);
+    await callDriver(fleet, driver, lease, signal, (context) => driver.release(context, { key: lease.resourceKey, handle: lease.handle }));
+    const done = await moveLease(fleet.db, lease, { event: "cleaned", who: fleet.who, claim });
+    await noteActivity(fleet, done, "environment.lease_released");
+    if (done.runId !== null) await fleet.bells.run(done.runId, `lease-${done.state}-${done.fence}`);
+    // A slot is free.
+    await fleet.bells.step({ verb: "acquire", backend: done.backend, host: null, cause: done.id });
+  } catch (error) {
+    if (isKind(error, "stale")) {
+      fleet.log.info({ lease: lease.id, fence: lease.fence }, `left lease alone: ${error.message}`);
+      return;
+    }
+    await afterFailure(fleet, lease, claim, error);
+  }
+}
+
+/** Ends what still runs in the lease. False when somebody else is doing that. */
+async function settle(fleet: WorkerFleet, lease: Lease, signal: AbortSignal): Promise<boolean> {
+  const open = await openExecutions(fleet.db, lease.id);
+  const ended = await Promise.all(
+    open.map(async (execution) => {
+      await askKill(fleet.db, execution.id, "lease_ended");
+      await fleet.bells.execution(execution.id);
+      return (await execute(fleet, execution.id, signal)) === "final";
+    }),
+  );
+  return ended.every(Boolean);
+}
+
+async function afterFailure(fleet: WorkerFleet, lease: Lease, claim: Claim, error: unknown): Promise<void> {
+  const why = reasonOf(error);
+  const hopeless = error instanceof LeaseholdError && (error.kind === "refused" || error.kind === "invalid");
+  if (!hopeless && lease.attempt < attempts.release) {
+    await moveLease(fleet.db, lease, { event: "retry_later", who: fleet.who, why, claim, patch: { dueAt: inMs(backoff(lease.attempt)) } });
+    fleet.log.warn({ err: error, lease: lease.id, attempt: lease.attempt }, "could not release; will try again");
+    return;
+  }
+  const given = await moveLease(fleet.db, lease, { event: "give_up_release", who: fleet.who, why, claim, patch: { failureReason: why, dueAt: inMs(timing.stuckRetry) } });
+  fleet.log.error({ err: error, lease: lease.id }, "lease is stuck: its resource could not be given back");
+  if (given.runId !== null) await fleet.bells.run(given.runId, `lease-${given.state}-${given.fence}`);
+}

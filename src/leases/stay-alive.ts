@@ -1,0 +1,34 @@
+import { renewLease } from "../db/leases.ts";
+import { timing } from "../domain/defaults.ts";
+import type { Attempt } from "./attempt.ts";
+import { callDriver } from "./call.ts";
+
+/**
+ * Renews the lease, the provider's own timer and the supervisor's watchdog while this worker follows the command: now,
+ * then regularly. A renewal that does not come through is not the end: the next one may, and the deadlines are longer.
+ */
+export async function stayAlive(work: Attempt): Promise<AsyncDisposable> {
+  const { fleet, lease, driver, place, caller, log, signal } = work;
+  const renew = async (): Promise<void> => {
+    try {
+      const expiresAt = await renewLease(fleet.db, lease.id, lease.fence);
+      if (expiresAt === null) return;
+      await place.beat(caller);
+      await callDriver(fleet, driver, lease, signal, (context) => driver.extend(context, { key: lease.resourceKey, handle: lease.handle }, expiresAt));
+    } catch (err) {
+      if (!signal.aborted) log.warn({ err }, "could not renew; will try again");
+    }
+  };
+  // A command that was just started has its full time; one that was taken over may be close to its end.
+  let under = work.state.current.offer > 1 ? renew() : Promise.resolve();
+  const timer = setInterval(() => {
+    under = under.then(renew);
+  }, timing.leaseRenew);
+  await under;
+  return {
+    [Symbol.asyncDispose]: async () => {
+      clearInterval(timer);
+      await under;
+    },
+  };
+}

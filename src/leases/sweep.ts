@@ -1,0 +1,95 @@
+import { abandonedReleases, expiredLeases, markOverdueRuns, purgeEnded, renewWaiting, stuckLeases, takeDueExecutions, takeDueReleases, takeDueRuns, unacquiredLeases, unqueuedLeases, waitingAcquires } from "../db/due.ts";
+import { tick } from "../db/installation.ts";
+import { type Lease, moveLease } from "../db/leases.ts";
+import { inMs } from "../db/rows.ts";
+import { livingBackends, purgeWorkers } from "../db/workers.ts";
+import { timing } from "../domain/defaults.ts";
+import { isKind } from "../domain/errors.ts";
+import type { LeaseEvent } from "../domain/lease.ts";
+import type { Fleet } from "./fleet.ts";
+
+/** What one sweep found to do. */
+export interface Swept {
+  readonly calm: boolean;
+  readonly renewed: number;
+  readonly expired: number;
+  readonly timedOut: number;
+  readonly overdue: number;
+  readonly rung: number;
+  readonly stuck: number;
+}
+
+/**
+ * Looks for everything that is overdue, once. Safe to run in many processes at once and at any time: each change is a
+ * guarded transition or a batch under SKIP LOCKED, each bell may be rung twice.
+ *
+ * After an outage or a jump of the database's clock, nothing is expired or timed out until one lease life has passed.
+ */
+export async function sweep(fleet: Fleet): Promise<Swept> {
+  const now = await tick(fleet.db);
+  if (now.outage) fleet.log.warn({ calmForMs: timing.leaseLife }, "the fleet was away or the clock jumped: nothing expires until the living have renewed");
+  const renewed = await renewWaiting(fleet.db);
+  let expired = 0;
+  let timedOut = 0;
+  let overdue = 0;
+  if (!now.calm) {
+    expired = await moveAll(fleet, await expiredLeases(fleet.db), "expire", "not renewed in time");
+    timedOut =
+      (await moveAll(fleet, await unqueuedLeases(fleet.db), "timeout", "no place became free in time")) +
+      (await moveAll(fleet, await unacquiredLeases(fleet.db), "timeout", "took too long to acquire"));
+    overdue = await markOverdueRuns(fleet.db);
+  }
+  const stuck = await moveAll(fleet, await abandonedReleases(fleet.db), "abandon", "host_lost");
+  await moveAll(fleet, await stuckLeases(fleet.db), "retry", "daily");
+  const rung = await ringDue(fleet);
+  return { calm: now.calm, renewed, expired, timedOut, overdue, rung, stuck };
+}
+
+/** Deletes what ended longer ago than the retention, batch by batch. */
+export async function purge(fleet: Fleet, olderThanMs: number = timing.retention): Promise<{ runs: number; leases: number }> {
+  await purgeWorkers(fleet.db);
+  const total = { runs: 0, leases: 0 };
+  for (;;) {
+    const gone = await purgeEnded(fleet.db, olderThanMs);
+    total.runs += gone.runs;
+    total.leases += gone.leases;
+    if (gone.runs + gone.leases === 0) return total;
+  }
+}
+
+/** Moves each lease; one that moved on by itself meanwhile does not count. Release bells follow from being due. */
+async function moveAll(fleet: Fleet, leases: readonly Lease[], event: LeaseEvent, why: string): Promise<number> {
+  let count = 0;
+  for (const lease of leases) {
+    try {
+      await moveLease(fleet.db, lease, { event, who: fleet.who, why, patch: patchFor(event, why) });
+      if (lease.runId !== null) await fleet.bells.run(lease.runId, `${event}-${lease.fence}`);
+      count += 1;
+    } catch (error) {
+      if (!isKind(error, "stale")) throw error;
+    }
+  }
+  return count;
+}
+
+function patchFor(event: LeaseEvent, why: string) {
+  if (event === "expire" || event === "timeout") return { failureReason: why };
+  return event === "abandon" ? { failureReason: why, dueAt: inMs(timing.stuckRetry) } : {};
+}
+
+async function ringDue(fleet: Fleet): Promise<number> {
+  const { db, bells } = fleet;
+  const [runs, releases, executions, acquires] = await Promise.all([
+    takeDueRuns(db),
+    takeDueReleases(db),
+    takeDueExecutions(db),
+    livingBackends(db).then((served) => waitingAcquires(db, served)),
+  ]);
+  await Promise.all([
+    ...runs.map((r) => bells.run(r.id, `due-${r.version}`)),
+    ...releases.map((r) => bells.step({ verb: "release", ...r })),
+    ...executions.map((x) => bells.step({ verb: "execute", ...x })),
+    ...acquires.map((a) => bells.step({ verb: "acquire", ...a, cause: "due" })),
+  ]);
+  return runs.length + releases.length + executions.length + acquires.length;
+}

@@ -1,0 +1,92 @@
+import type { Db } from "../db/client.ts";
+import { findExecution } from "../db/executions.ts";
+import { readOutput } from "../db/output.ts";
+import { isOutage } from "../db/retry.ts";
+import { timing } from "../domain/defaults.ts";
+import type { StreamName } from "../domain/execution.ts";
+
+/** A piece of a stream, as it is durable. */
+export interface OutputPiece {
+  readonly stream: StreamName;
+  /** Offset of the first byte. */
+  readonly start: number;
+  readonly bytes: Buffer;
+}
+
+/** Where followers hear that there is more. What is not heard is found by looking. */
+export interface OutputNotices {
+  onOutput(execution: string, look: () => void): () => void;
+}
+
+/**
+ * The durable output of an execution from the given offsets on, live until the execution has ended. Reads only as fast as
+ * the caller takes it: a slow follower slows nobody. Survives losing Redis (it looks by itself every few seconds) and
+ * Postgres (it waits).
+ */
+export async function* followOutput(
+  parts: { db: Db; notices: OutputNotices },
+  executionId: string,
+  from: Partial<Record<StreamName, number>>,
+  options: { signal: AbortSignal; live: boolean },
+): AsyncGenerator<OutputPiece> {
+  const { signal, live } = options;
+  const offsets = new Map(Object.entries(from) as [StreamName, number][]);
+  const bell = new Doorbell();
+  const silence = parts.notices.onOutput(executionId, bell.ring);
+  signal.addEventListener("abort", bell.ring, { once: true });
+  try {
+    while (!signal.aborted) {
+      bell.arm();
+      try {
+        const execution = await findExecution(parts.db, executionId);
+        if (execution === undefined) return;
+        for (const [stream, start] of offsets) {
+          const durable = stream === "stdout" ? execution.stdoutBytes : execution.stderrBytes;
+          let at = start;
+          while (at < durable && !signal.aborted) {
+            const bytes = await readOutput(parts.db, executionId, stream, at);
+            if (bytes.length === 0) break;
+            yield { stream, start: at, bytes };
+            at += bytes.length;
+            offsets.set(stream, at);
+          }
+        }
+        // What was durable when the row was final is all there is.
+        if (execution.state === "final" || !live) return;
+      } catch (error) {
+        if (!isOutage(error)) throw error;
+      }
+      await bell.wait(timing.followPoll);
+    }
+  } finally {
+    silence();
+    signal.removeEventListener("abort", bell.ring);
+  }
+}
+
+/** Rung between `arm` and `wait`, it is not missed. */
+class Doorbell {
+  #rung = false;
+  #wake: (() => void) | null = null;
+
+  readonly ring = (): void => {
+    this.#rung = true;
+    this.#wake?.();
+  };
+
+  arm(): void {
+    this.#rung = false;
+  }
+
+  wait(ms: number): Promise<void> {
+    if (this.#rung) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(done, ms);
+      function done(): void {
+        clearTimeout(timer);
+        resolve();
+      }
+      this.#wake = done;
+    });
+  }
+}

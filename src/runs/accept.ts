@@ -1,0 +1,35 @@
+import { createHash } from "node:crypto";
+import { getCompany } from "../db/companies.ts";
+import type { Db } from "../db/client.ts";
+import { acceptRun as writeDown, type Run } from "../db/runs.ts";
+import type { Bells } from "../domain/bells.ts";
+import { parse } from "../domain/parse.ts";
+import { idempotencyKey, runRequest } from "../domain/request.ts";
+
+/** The same request gives the same hash, whatever the order of its keys. */
+function requestHash(request: unknown): Buffer {
+  const canonical = JSON.stringify(request, (_key, value: unknown) =>
+    value !== null && typeof value === "object" && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
+  return createHash("sha256").update(canonical).digest();
+}
+
+/**
+ * Accepts a run: from here on it is ours, whatever dies. Asking again with the same key gives the same run.
+ * Throws `invalid` for a malformed request, an unknown company, and a key that belongs to another request.
+ */
+export async function acceptRun(db: Db, companyId: string, key: string, request: unknown): Promise<{ run: Run; fresh: boolean }> {
+  const wanted = parse(runRequest, request, "request");
+  const goodKey = parse(idempotencyKey, key, "idempotencyKey");
+  await getCompany(db, companyId);
+  return writeDown(db, companyId, goodKey, requestHash(wanted), wanted);
+}
+
+/** Accepts a run and rings for it. */
+export async function submitRun(parts: { db: Db; bells: Bells }, companyId: string, key: string, request: unknown): Promise<{ run: Run; fresh: boolean }> {
+  const accepted = await acceptRun(parts.db, companyId, key, request);
+  if (accepted.fresh) await parts.bells.run(accepted.run.id, "accepted");
+  return accepted;
+}

@@ -1,0 +1,16 @@
+# The command's own process, before it becomes the command. Runs in the execution's directory; descriptor 5 is to be
+# the command's standard error. Variables, directory and arguments follow below, as script.
+exec 3<&-
+umask 022
+start_time $$
+put pid "$$ $started"
+# Whoever ends an execution first says so and then looks for a pid; this is the other half.
+read -r killed _ <killed
+[ "$killed" = 0 ] || kill -KILL $$
+here=$PWD
+# Runs only if the command could not be executed; an exec that works leaves no shell behind to run it.
+trap 'put "$here/spawn" exec' EXIT
+# Found by this PATH unless the command's variables bring another one, but not handed on.
+path=$PATH
+unset PATH OLDPWD SHLVL
+PATH=$path

@@ -1,0 +1,39 @@
+# Ends an execution's processes. Answers: swept (nothing more was found), unverified, stale, gone, busy.
+control=$1 id=$2 fence=$3 offer=$4 grace=$5
+here=$control/x/$id
+leader=
+lock
+[ -d "$here" ] || answer swept
+check_offer
+[ ! -e "$here/tombstone" ] || answer swept
+read -r boot _ <"$here/boot"
+read -r current <"$boot_id_file"
+# Another kernel runs by now: no process of before is alive, and the pids are others'.
+[ "$boot" = "$current" ] || answer swept
+now
+deadline=$((now + grace))
+# Said before the pid is looked for; the command's process writes its pid and then looks here.
+[ -e "$here/rc" ] || put "$here/killed" "$deadline"
+unlock
+
+# The number of the process group is the command's as long as its supervisor waits for it, or its leader lives.
+trusted=
+flock -n -s 7 7<"$here/alive" || trusted=yes
+read -r pid pid_started _ <"$here/pid"
+[ "$pid" = - ] && pid=
+if [ -n "$pid" ]; then
+	if start_time "$pid" && [ "$started" = "$pid_started" ]; then trusted=yes; fi
+	[ -z "$trusted" ] || leader=$pid
+fi
+end_tree "$deadline" TERM || answer unverified
+# The supervisor writes the status now. It also may only just have been about to start the command.
+flock -s -w 5 7 7<"$here/alive" || answer unverified
+list_tree
+[ -z "$tree" ] || answer unverified
+if [ -n "$pid" ] && [ -z "$trusted" ]; then
+	# Without supervisor and leader a process in that group may be the command's or a stranger's.
+	leader=$pid
+	list_tree
+	[ -z "$tree" ] || answer unverified
+fi
+answer swept

@@ -1,0 +1,60 @@
+# Starts one execution, at most once. Standard input: the command's script, then the command's own standard input.
+# Answers: started, exists, stale, gone, busy, cut_off (standard input ended early; nothing was started).
+#
+# The execution's directory is prepared aside, complete, and gets its name by one rename under the lease's lock; that
+# name is the only arbiter of whether the command started. From before it has its name, its file `alive` is locked by
+# this process, and then by the supervisor, which inherits the lock. So: no lock and no status means nobody will ever
+# write a status, whoever died in between, and no pid needs to be believed.
+control=$1 id=$2 fence=$3 offer=$4 script_bytes=$5 stdin_bytes=$6
+shift 6
+umask 077
+
+# copy BYTES FILE: takes exactly so many bytes off standard input.
+copy() {
+	: >"$2"
+	[ "$1" -gt 0 ] || return 0
+	copied=$(dd bs=65536 iflag=fullblock,count_bytes count="$1" 2>&1 >"$2") || return 1
+	copied=${copied##* out}
+	# shellcheck disable=SC2086
+	set -- "$1" $copied
+	[ "$2" = "$1" ]
+}
+
+[ -e "$control/marker" ] || answer gone
+stage=$control/x/.$id.$$
+mkdir "$stage" 2>/dev/null || { mkdir "$control/x" 2>/dev/null; mkdir "$stage"; } || exit 1
+trap 'rm -rf "$stage"' EXIT
+copy "$script_bytes" "$stage/spec" && copy "$stdin_bytes" "$stage/in" || answer cut_off
+now
+put "$stage/offer" "$offer"
+put "$stage/beat" "$now"
+put "$stage/killed" 0
+put "$stage/pid" -
+put "$stage/how" ""
+put "$stage/spawn" no
+put "$stage/out.count" -
+put "$stage/err.count" -
+put "$stage/rc.new" ""
+read -r boot <"$boot_id_file"
+put "$stage/boot" "$boot"
+# Last argument: the supervisor's text, kept with what it ran; the others are its arguments.
+for supervisor; do :; done
+printf '%s' "$supervisor" >"$stage/supervisor"
+: >"$stage/out"
+: >"$stage/err"
+: >"$stage/followers"
+mkfifo "$stage/out.pipe" "$stage/err.pipe"
+exec 9>"$stage/alive"
+flock 9
+
+lock
+if [ -e "$control/x/$id" ]; then
+	check_offer
+	answer exists
+fi
+mv -T "$stage" "$control/x/$id" || exit 1
+trap - EXIT
+unlock
+cd "$control/x/$id" || exit 1
+printf 'started\n'
+exec setsid --fork sh "$control/x/$id/supervisor" "$id" "$1" "$2" "$3" </dev/null >/dev/null 2>&1

@@ -1,0 +1,143 @@
+# Runs one command and writes down how it ended. Runs in the execution's directory, in a session of its own, with the
+# lock on `alive` (descriptor 9), which nothing it starts may inherit: the lock is how others see that it lives.
+# Arguments: the execution's id; bytes to keep of each stream; hundredths of a second for watchdog and leftovers.
+id=$1 limit=$2 watchdog=$3 leftover=$4
+leader=
+
+# read_leader: the pid of the command's first process; empty when there never was one.
+read_leader() {
+	read -r leader leader_started _ <pid
+	[ "$leader" != - ] || leader=
+}
+
+# pump NAME: from the pipe at standard input to the file, as it comes, up to the limit; the rest is counted and thrown
+# away, so that the command never stalls or dies of it. Leaves `<kept> <dropped>`, with `-` for a number nobody knows.
+pump() {
+	kept=0 dropped=0 ended=
+	while [ "$kept" -lt "$limit" ]; do
+		# dd counts reads, and a read may be short. So: as many reads as fit even if all are full, then again. Reads
+		# get smaller towards the limit; else slow small writes would cost one dd each.
+		size=$(((limit - kept) / 256))
+		[ "$size" -ge 1 ] || size=1
+		[ "$size" -le 65536 ] || size=65536
+		count=$(((limit - kept) / size))
+		if ! stats=$(dd bs="$size" count="$count" 2>&1 >>"$1"); then
+			# The disk is full, or the file may not grow. How much of the last read was written is not known.
+			cat >/dev/null
+			put "$1.count" "$(wc -c <"$1") -"
+			return
+		fi
+		reads=${stats%% *}
+		bytes=${stats##* out}
+		# shellcheck disable=SC2086
+		set -- "$1" $bytes
+		kept=$((kept + $2))
+		if [ $((${reads%+*} + ${reads#*+})) -lt "$count" ]; then
+			ended=yes
+			break
+		fi
+	done
+	[ -n "$ended" ] || dropped=$(wc -c)
+	put "$1.count" "$kept $((dropped))"
+}
+
+# watch: ends the processes when nobody has shown interest for too long. Sleeps on the supervisor's lock, so that it is
+# gone as soon as the supervisor is.
+watch() {
+	while :; do
+		read -r beat _ <beat
+		now
+		left=$((beat + watchdog - now))
+		[ "$left" -gt 0 ] || break
+		left=$((left + 9))
+		if flock -s -w "$((left / 100)).$((left / 10 % 10))" 8 8<alive; then
+			[ ! -e rc ] || return
+			# The supervisor was killed. The command goes on until somebody ends it, or nobody cares any more.
+			read_leader
+			if [ -n "$leader" ]; then
+				start_time "$leader" && [ "$started" = "$leader_started" ] || leader=
+			fi
+			list_tree
+			[ -n "$tree" ] || return
+			sleep 1
+		fi
+	done
+	put killed "$((now + leftover))"
+	read_leader
+	end_tree "$((now + leftover))" TERM
+}
+
+# end_pumps: for when the pipes stay open though the whole tree has ended, held by somebody whom we cannot prove to be
+# the command's. Everything in this session but us: pumps and watchdog.
+end_pumps() {
+	for file in $(grep -lsE "^[0-9]+ \(.*\) [^ZX] [0-9]+ [0-9]+ $$ " /proc/[0-9]*/stat); do
+		file=${file#/proc/}
+		[ "${file%/stat}" = $$ ] || kill -KILL "${file%/stat}" 2>/dev/null
+	done
+}
+
+# count NAME: what the pump left, into $kept and $dropped.
+count() {
+	read -r kept dropped _ <"$1.count"
+	if [ "$kept" = - ]; then
+		kept=$(($(wc -c <"$1")))
+		dropped=-
+	fi
+}
+
+exec 3<spec 4<in
+# They hold values of variables. Beside them, what a starter left that was killed before it was through.
+rm -f spec in "../.$id".*/spec "../.$id".*/in
+pump out <out.pipe 3<&- 4<&- 9>&- &
+pump err <err.pipe 3<&- 4<&- 9>&- &
+watch 3<&- 4<&- 9>&- &
+
+# In the foreground: what a shell starts with & ignores SIGINT and SIGQUIT for ever. setsid waits for the command and is
+# the one tool that tells an exit status from a signal: it gives a signal's bare number, and says so on its stderr.
+setsid --fork --wait env -i "PATH=$PATH" "LEASEHOLD_EXECUTION=$id" sh /proc/self/fd/3 \
+	<&4 >out.pipe 5>err.pipe 2<>how 4<&- 9>&-
+code=$?
+exec 3<&- 4<&-
+read -r killed _ <killed
+read -r spawn _ <spawn
+read -r how <how
+read_leader
+if [ -z "$leader" ] || [ "$spawn" != no ]; then
+	kind=spawn_failed
+else
+	case $how in
+	*"did not exit normally"*) kind=signalled code=$((code & 127)) ;;
+	*) kind=exited ;;
+	esac
+	# setsid itself was killed: how the command ends can never be known. Leave no status rather than a wrong one.
+	if start_time "$leader" && [ "$started" = "$leader_started" ]; then kind=; fi
+fi
+
+# What the command left running. A kill that is under way has sent TERM already, and has its own deadline.
+if [ "$killed" = 0 ]; then
+	now
+	end_tree "$((now + leftover))" TERM
+else
+	end_tree "$killed"
+fi
+[ -n "$kind" ] || exit 1
+
+# With nobody left to write, the pumps end by themselves; not longer than 2 seconds for one who hides from us.
+now
+drain_until=$((now + 200))
+while read -r out _ <out.count && read -r err _ <err.count && { [ "$out" = - ] || [ "$err" = - ]; }; do
+	now
+	if [ "$now" -ge "$drain_until" ]; then
+		end_pumps
+		break
+	fi
+	sleep 0.01
+done
+count out
+record="$kept"
+out_dropped=$dropped
+count err
+[ "$killed" = 0 ] || killed=1
+put rc.new "$kind $code $record $kept $out_dropped $dropped $killed"
+sync rc.new
+mv rc.new rc

@@ -1,0 +1,13 @@
+import type { Job } from "bullmq";
+import { catalog } from "../queues/catalog.ts";
+import { execute } from "../src/leases/execute.ts";
+import type { WorkerFleet } from "../src/leases/fleet.ts";
+import { outcomeOf, payloadOf } from "./outcome.ts";
+
+/** Works on one execution until it has ended, or this worker is told to stop: then the command goes on without it. */
+export function executeJob(fleet: WorkerFleet, stop: AbortSignal) {
+  return (job: Job): Promise<string> => {
+    const { id } = payloadOf(catalog.execute.payload, job);
+    return outcomeOf(() => execute(fleet, id, stop));
+  };
+}

@@ -1,0 +1,59 @@
+import { type Processor, Worker } from "bullmq";
+import type { Redis } from "ioredis";
+import type { Logger } from "pino";
+import { openPatientConnection, type RedisAddress } from "../queues/connection.ts";
+import { timing } from "../src/domain/defaults.ts";
+
+/** One queue to be worked on. */
+export interface Intake {
+  readonly queue: string;
+  readonly concurrency: number;
+  readonly processor: Processor;
+}
+
+export interface WorkerHost {
+  /** Takes no new jobs from now on. */
+  readonly pause: () => void;
+  /** Waits for jobs under way, at most `deadlineMs`; what is left then is left to others. */
+  close(deadlineMs?: number): Promise<void>;
+}
+
+/** Runs BullMQ workers for the given queues in this process. */
+export function openWorkers(address: RedisAddress, intakes: readonly Intake[], log: Logger): WorkerHost {
+  const connection: Redis = openPatientConnection(address, (error) => log.warn({ err: error }, "Redis cannot be reached"));
+  const workers = intakes.map(({ queue, concurrency, processor }) => {
+    const worker = new Worker(queue, processor, {
+      connection,
+      prefix: address.prefix,
+      concurrency,
+      // A lost lock is only another bell: claims in Postgres decide who works. Short, so that a dead worker's bell rings again soon.
+      lockDuration: 10_000,
+      stalledInterval: 5000,
+      maxStalledCount: 100,
+      drainDelay: 5,
+    });
+    worker.on("error", (error) => log.warn({ err: error, queue }, "BullMQ worker"));
+    worker.on("failed", (job, error) => log.warn({ err: error, queue, job: job?.id }, "job failed"));
+    return worker;
+  });
+  let closing: Promise<unknown> | null = null;
+  const pause = (): void => {
+    closing ??= Promise.allSettled(workers.map((worker) => worker.close()));
+  };
+  return {
+    pause,
+    close: async (deadlineMs = timing.shutdown) => {
+      pause();
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<"late">((resolve) => {
+        timer = setTimeout(() => resolve("late"), deadlineMs);
+      });
+      if ((await Promise.race([closing, late])) === "late") {
+        log.warn({ deadlineMs }, "leaving jobs to other workers");
+        await Promise.allSettled(workers.map((worker) => worker.close(true)));
+      }
+      clearTimeout(timer);
+      connection.disconnect();
+    },
+  };
+}

@@ -1,0 +1,17 @@
+import type { Job } from "bullmq";
+import { catalog } from "../queues/catalog.ts";
+import type { WorkerFleet } from "../src/leases/fleet.ts";
+import type { HostPathSource } from "../src/runs/host-path.ts";
+import { realizeRun } from "../src/runs/realize.ts";
+import { outcomeOf, payloadOf } from "./outcome.ts";
+
+/** Puts a run's workspace into its environment. */
+export function realizeJob(fleet: WorkerFleet, hostPaths: HostPathSource, stop: AbortSignal) {
+  return (job: Job): Promise<string> => {
+    const { id } = payloadOf(catalog.realize.payload, job);
+    return outcomeOf(async () => {
+      await realizeRun(fleet, hostPaths, id, stop);
+      return "done";
+    });
+  };
+}
