@@ -19,8 +19,8 @@ export function openPatientConnection(address: RedisAddress, onError: (error: Er
   return open(address, { maxRetriesPerRequest: null }, onError);
 }
 
-function open(address: RedisAddress, options: RedisOptions, onError: (error: Error) => void): Redis {
-  const redis = new Redis(address.url, { retryStrategy, connectTimeout: 5000, ...options });
+function open(address: RedisAddress, options: Omit<RedisOptions, "replyMapping">, onError: (error: Error) => void): Redis {
+  const redis: Redis = new Redis(address.url, { retryStrategy, connectTimeout: 5000, ...options });
   // Without a listener for its whole life, a lost connection would end the process.
   redis.on("error", onError);
   return redis;

@@ -85,3 +85,23 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     path: env["PATH"] ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   };
 }
+
+/**
+ * The environment of a process of ours that is to have this configuration. Services' passwords travel here and not in
+ * arguments, which every user of the machine can read.
+ */
+export function childEnvironment(config: Config, env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  return {
+    ...env,
+    DATABASE_URL: config.databaseUrl,
+    REDIS_URL: config.redisUrl,
+    LEASEHOLD_DATA_DIR: config.dataDir,
+    LEASEHOLD_HOST: config.host,
+    LEASEHOLD_PORT: String(config.port),
+    LEASEHOLD_QUEUE_PREFIX: config.queuePrefix,
+    LEASEHOLD_LOG_LEVEL: config.logLevel,
+    LEASEHOLD_WORKSPACE_PATHS: config.workspacePaths.join(":"),
+    LEASEHOLD_CONCURRENCY: String(config.concurrency),
+    LEASEHOLD_POOL: String(config.pool),
+  };
+}

@@ -125,3 +125,13 @@ export async function runningFor(db: Db, id: string): Promise<number> {
   const [row] = await rowsOf(db, sql`select coalesce(extract(epoch from clock_timestamp() - started_at) * 1000, 0)::float8 as ms from executions where id = ${id}`);
   return Number(row?.["ms"] ?? 0);
 }
+
+/** Executions on one machine that have not ended, with the run they belong to. */
+export async function openExecutionsOnHost(db: Db, host: string): Promise<Execution[]> {
+  const rows = await rowsOf(
+    db,
+    sql`select x.* from environment_leases l join executions x on x.lease_id = l.id
+        where l.host = ${host} and l.status in ('active', 'releasing') and x.state <> 'final' order by x.id`,
+  );
+  return rows.map((row) => decode(executions, row));
+}

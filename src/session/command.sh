@@ -10,7 +10,6 @@ read -r killed _ <killed
 here=$PWD
 # Runs only if the command could not be executed; an exec that works leaves no shell behind to run it.
 trap 'put "$here/spawn" exec' EXIT
-# Found by this PATH unless the command's variables bring another one, but not handed on.
-path=$PATH
-unset PATH OLDPWD SHLVL
-PATH=$path
+unset OLDPWD SHLVL
+# The program is found by this PATH unless the command's variables bring another one; not exported.
+PATH=$1

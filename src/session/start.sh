@@ -29,6 +29,7 @@ now
 put "$stage/offer" "$offer"
 put "$stage/beat" "$now"
 put "$stage/killed" 0
+put "$stage/sup" -
 put "$stage/pid" -
 put "$stage/how" ""
 put "$stage/spawn" no

@@ -21,17 +21,20 @@ pump() {
 		[ "$size" -ge 1 ] || size=1
 		[ "$size" -le 65536 ] || size=65536
 		count=$(((limit - kept) / size))
-		if ! stats=$(dd bs="$size" count="$count" 2>&1 >>"$1"); then
+		stats=$(dd bs="$size" count="$count" 2>&1 >>"$1") || stats=
+		# A warning, `<full>+<partial> records in`, the same for out, `<bytes> bytes copied`.
+		reads=${stats%% records in*}
+		reads=${reads##*[!0-9+]}
+		bytes=${stats##* out}
+		bytes=${bytes%% byte*}
+		bytes=${bytes##*[!0-9]}
+		if [ -z "$reads" ] || [ -z "$bytes" ]; then
 			# The disk is full, or the file may not grow. How much of the last read was written is not known.
 			cat >/dev/null
 			put "$1.count" "$(wc -c <"$1") -"
 			return
 		fi
-		reads=${stats%% *}
-		bytes=${stats##* out}
-		# shellcheck disable=SC2086
-		set -- "$1" $bytes
-		kept=$((kept + $2))
+		kept=$((kept + bytes))
 		if [ $((${reads%+*} + ${reads#*+})) -lt "$count" ]; then
 			ended=yes
 			break
@@ -85,16 +88,19 @@ count() {
 	fi
 }
 
+start_time $$
+put sup "$$ $started"
 exec 3<spec 4<in
 # They hold values of variables. Beside them, what a starter left that was killed before it was through.
 rm -f spec in "../.$id".*/spec "../.$id".*/in
-pump out <out.pipe 3<&- 4<&- 9>&- &
-pump err <err.pipe 3<&- 4<&- 9>&- &
-watch 3<&- 4<&- 9>&- &
+# The parentheses matter: a shell that closes descriptors for a mere function call keeps copies, and so the lock.
+(pump out) <out.pipe 3<&- 4<&- 9>&- &
+(pump err) <err.pipe 3<&- 4<&- 9>&- &
+(watch) 3<&- 4<&- 9>&- &
 
 # In the foreground: what a shell starts with & ignores SIGINT and SIGQUIT for ever. setsid waits for the command and is
 # the one tool that tells an exit status from a signal: it gives a signal's bare number, and says so on its stderr.
-setsid --fork --wait env -i "PATH=$PATH" "LEASEHOLD_EXECUTION=$id" sh /proc/self/fd/3 \
+setsid --fork --wait env -i "LEASEHOLD_EXECUTION=$id" sh /proc/self/fd/3 "$PATH" \
 	<&4 >out.pipe 5>err.pipe 2<>how 4<&- 9>&-
 code=$?
 exec 3<&- 4<&-

@@ -1,0 +1,91 @@
+import { serve } from "@hono/node-server";
+import { sql } from "drizzle-orm";
+import type { AddressInfo } from "node:net";
+import { Queue } from "bullmq";
+import type { Config } from "../config.ts";
+import { installationId } from "../db/installation.ts";
+import { livingBackends } from "../db/workers.ts";
+import { timing } from "../domain/defaults.ts";
+import { createApi } from "../http/api.ts";
+import { reasonOf, transient } from "../domain/errors.ts";
+import { catalog, verbs } from "../../queues/catalog.ts";
+import { evictionWarning, openPatientConnection } from "../../queues/connection.ts";
+import { openNotices } from "../../queues/notices.ts";
+import { openBase } from "./base.ts";
+import { configCheck, openDrivers } from "./drivers.ts";
+import { sayReady, untilTold } from "./until-told.ts";
+
+/** The API process: HTTP and Bull Board, until it is told to stop. */
+export async function runApi(config: Config): Promise<void> {
+  const told = untilTold();
+  const base = openBase(config, "api");
+  const drivers = openDrivers(config, await installationId(base.database.db));
+  const notices = openNotices(base.redis, (err) => base.log.warn({ err }, "Redis cannot be reached; listening again when it can"));
+  const redis = openPatientConnection(base.redis, () => {});
+  redis.once("ready", () => {
+    void evictionWarning(redis).then((warning) => warning !== null && base.log.error(warning));
+  });
+  // Queues of hosts appear as hosts do; the board shows what living workers serve.
+  const boardQueues = async (): Promise<Queue[]> => {
+    const names = new Set([catalog.run.queue(), catalog.sweep.queue()]);
+    for (const backend of drivers.backends) names.add(catalog.acquire.queue(backend, null));
+    for (const { backend, host } of await livingBackends(base.database.db)) for (const verb of verbs) names.add(catalog[verb].queue(backend, host));
+    return [...names].map((name) => {
+      const queue = new Queue(name, { connection: redis, prefix: base.redis.prefix, skipVersionCheck: true });
+      queue.on("error", (err) => base.log.warn({ err }, "Bull Board's queue"));
+      return queue;
+    });
+  };
+  const checks = {
+    database: () => base.database.db.execute(sql`select 1`),
+    redis: () => redis.ping(),
+  };
+  const app = createApi({
+    db: base.database.db,
+    bells: base.bells,
+    notices,
+    log: base.log,
+    who: base.who,
+    checkConfig: configCheck(drivers),
+    boardQueues,
+    ready: async () => {
+      const results = await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await answers(check)] as const));
+      return { ok: results.every(([, fault]) => fault === null), checks: Object.fromEntries(results.map(([name, fault]) => [name, fault ?? "ok"])) };
+    },
+  });
+
+  const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port });
+  await new Promise<void>((resolve, reject) => {
+    server.once("listening", resolve);
+    server.once("error", reject);
+  });
+  const url = `http://${config.host}:${(server.address() as AddressInfo).port}`;
+  base.log.info({ url }, "API ready");
+  sayReady({ url });
+
+  await told.first;
+  void told.second.then(() => process.exit(1));
+  server.close();
+  if ("closeAllConnections" in server) {
+    // Followers would hold it open for ever; they come back by offset.
+    setTimeout(() => server.closeAllConnections(), 1000).unref();
+  }
+  notices.close();
+  redis.disconnect();
+  await base.close();
+}
+
+/** Null when the check answers in time, else why not. */
+async function answers(check: () => Promise<unknown>): Promise<string | null> {
+  try {
+    await Promise.race([
+      check(),
+      new Promise((_resolve, reject) => {
+        setTimeout(() => reject(transient("check_timeout", "no answer within 2 seconds")), timing.followPoll).unref();
+      }),
+    ]);
+    return null;
+  } catch (error) {
+    return reasonOf(error);
+  }
+}

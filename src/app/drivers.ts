@@ -1,0 +1,21 @@
+import { join } from "node:path";
+import type { Config } from "../config.ts";
+import { invalid } from "../domain/errors.ts";
+import { parse } from "../domain/parse.ts";
+import { localDriver } from "../drivers/local/driver.ts";
+import { type DriverRegistry, driverRegistry } from "../drivers/registry.ts";
+
+/** Every driver this version has. A new one is added here and nowhere else. */
+export function openDrivers(config: Config, installation: string): DriverRegistry {
+  return driverRegistry([localDriver({ root: join(config.dataDir, "leases"), installation, path: config.path })]);
+}
+
+/** Checks an environment's config by its driver's own schema. Throws `invalid`, naming the fields. */
+export function configCheck(drivers: DriverRegistry): (backend: string, config: unknown) => Record<string, unknown> {
+  return (backend, config) => {
+    if (!drivers.backends.includes(backend)) {
+      throw invalid("unsupported_environment", `there is no driver for ${backend}; this version has ${drivers.backends.join(", ")}`);
+    }
+    return parse(drivers.get(backend).config, config, "config") as Record<string, unknown>;
+  };
+}

@@ -1,0 +1,81 @@
+import { arch, platform } from "node:os";
+import type { Config } from "../config.ts";
+import { timing } from "../domain/defaults.ts";
+import { openLog } from "../log.ts";
+import { withRunning } from "./up/end-running.ts";
+import { type LocalFleet, startFleet } from "./up/fleet.ts";
+import { tokenFile } from "./up/token.ts";
+import { type Told, untilTold } from "./until-told.ts";
+import { packageVersion } from "./version.ts";
+
+export interface UpOptions {
+  readonly workers?: number;
+  readonly backends?: readonly string[];
+  /** Where to tell people what happens; a line each. */
+  readonly say: (line: string) => void;
+}
+
+/** The whole fleet on this machine, until Ctrl-C. The first hands running commands on; a second one ends them too. */
+export async function runUp(config: Config, options: UpOptions): Promise<void> {
+  const { say } = options;
+  const told = untilTold();
+  const log = openLog(config.logLevel === "info" ? "warn" : config.logLevel, "up");
+  say(`Leasehold ${packageVersion()} on ${platform()} ${arch()}, data in ${config.dataDir}`);
+  const fleet = await startFleet(config, { workers: options.workers ?? 2, backends: options.backends ?? ["local"], progress: say }, log);
+  sayWhatNext(fleet, config, say);
+  await told.first;
+  await stop(fleet, told, say);
+}
+
+function sayWhatNext(fleet: LocalFleet, config: Config, say: (line: string) => void): void {
+  const board = new URL(fleet.url);
+  board.pathname = "/queues";
+  for (const line of [
+    "",
+    `API      ${fleet.url}`,
+    `Board    ${board.href}  (any user name, password: the token)`,
+    `Token    ${tokenFile(config.dataDir)}`,
+    `Logs     ${config.dataDir}/logs`,
+    "",
+    "Now, in another terminal:",
+    "",
+    "  npx leasehold run -- echo hello",
+    "  npx leasehold run list",
+    "",
+    "Ctrl-C stops the fleet.",
+  ]) {
+    say(line);
+  }
+}
+
+async function stop(fleet: LocalFleet, told: Told, say: (line: string) => void): Promise<void> {
+  say("Stopping: workers hand running commands on. Press Ctrl-C again to end them too.");
+  await fleet.stopProcesses();
+  await withRunning(fleet.config, async (running, end) => {
+    if (running.length === 0) return;
+    say(`${running.length} running ${running.length === 1 ? "command goes" : "commands go"} on without the fleet:`);
+    for (const execution of running) say(`  run ${execution.runId}  ${execution.argv.join(" ").slice(0, 80)}`);
+    if (await secondSignal(told)) {
+      say("Ending them.");
+      await end();
+      return;
+    }
+    const minutes = Math.round(timing.watchdog / 60_000);
+    say(`The next \`leasehold up\` on this data directory follows them again. Without one they are ended after ${minutes} minutes.`);
+  });
+  await fleet.stopServices();
+  say("Stopped.");
+}
+
+/** Whether a second signal came already, or comes within the time that a person has to think. */
+async function secondSignal(told: Told): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const nobody = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), timing.secondSignal);
+  });
+  try {
+    return await Promise.race([told.second.then(() => true), nobody]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

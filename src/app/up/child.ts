@@ -1,0 +1,93 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { closeSync, openSync, renameSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Logger } from "pino";
+
+/** A process of the fleet that `up` keeps running. */
+export interface FleetChild {
+  readonly name: string;
+  readonly pid: number | undefined;
+  /** What it said when it was ready, the first time. */
+  readonly ready: Promise<Record<string, unknown>>;
+  /** Has it stop in its own time; settles when it is gone. */
+  stop(): Promise<void>;
+}
+
+export interface ChildOptions {
+  readonly name: string;
+  /** Arguments of `leasehold`. */
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly logDir: string;
+  readonly log: Logger;
+}
+
+const main = fileURLToPath(new URL("../../cli/main.js", import.meta.url));
+const logMax = 16 * 1024 * 1024;
+
+/**
+ * Starts `leasehold <args>` and keeps it running: one that dies is started again, after 100 ms at first, then up to 5 s. It
+ * has a process group of its own, so that Ctrl-C reaches only `up`; if `up` dies, the closed channel ends it.
+ */
+export function keepChild(options: ChildOptions): FleetChild {
+  const { name, args, env, logDir, log } = options;
+  let child: ChildProcess | null = null;
+  let stopping = false;
+  let deaths = 0;
+  let again: NodeJS.Timeout | undefined;
+  let gone: () => void = () => {};
+  const left = new Promise<void>((resolve) => {
+    gone = resolve;
+  });
+  let sayReady: (news: Record<string, unknown>) => void = () => {};
+  let failed: (error: Error) => void = () => {};
+  const ready = new Promise<Record<string, unknown>>((resolve, reject) => {
+    sayReady = resolve;
+    failed = reject;
+  });
+
+  const start = (): void => {
+    const out = openSync(rotated(join(logDir, `${name}.log`)), "a", 0o600);
+    child = fork(main, args, { env, detached: true, stdio: ["ignore", out, out, "ipc"] });
+    closeSync(out);
+    let wasReady = false;
+    child.on("message", (message: Record<string, unknown>) => {
+      wasReady = true;
+      deaths = 0;
+      sayReady(message);
+    });
+    child.once("exit", (code, signal) => {
+      child = null;
+      if (stopping) return gone();
+      deaths += 1;
+      if (!wasReady && deaths >= 3) failed(new Error(`${name} does not start; see ${join(logDir, `${name}.log`)}`));
+      log.warn({ code, signal }, `${name} ended; starting it again`);
+      again = setTimeout(start, Math.min(100 * 2 ** (deaths - 1), 5000));
+    });
+  };
+  start();
+
+  return {
+    name,
+    get pid() {
+      return child?.pid;
+    },
+    ready,
+    stop: async () => {
+      if (stopping) return left;
+      stopping = true;
+      clearTimeout(again);
+      if (child === null) gone();
+      else child.kill("SIGTERM");
+      return left;
+    },
+  };
+}
+
+/** The log's path, its old content set aside when it has become large. */
+function rotated(path: string): string {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > logMax) renameSync(path, `${path}.1`);
+  return path;
+}

@@ -1,0 +1,36 @@
+import type { Config } from "../../config.ts";
+import { type Execution, openExecutionsOnHost } from "../../db/executions.ts";
+import { requestCancel } from "../../db/runs.ts";
+import { execute } from "../../leases/execute.ts";
+import type { WorkerFleet } from "../../leases/fleet.ts";
+import { releaseLease } from "../../leases/release.ts";
+import { advanceRun } from "../../runs/advance.ts";
+import { openBase } from "../base.ts";
+import { openWorkerFleet } from "../worker.ts";
+
+/** Commands of this machine that have not ended. The workers must have been stopped. */
+export async function withRunning<T>(config: Config, use: (running: readonly Execution[], end: () => Promise<void>) => Promise<T>): Promise<T> {
+  const base = openBase({ ...config, logLevel: "error" }, "up");
+  const opened = await openWorkerFleet(config, base);
+  try {
+    const running = await openExecutionsOnHost(base.database.db, opened.fleet.host.id);
+    return await use(running, async () => {
+      await Promise.all(running.map((execution) => endOne(opened.fleet, execution)));
+    });
+  } finally {
+    await opened.close();
+    await base.close();
+  }
+}
+
+/** Does what workers would do for a cancelled run, to the end: command, run, lease. */
+async function endOne(fleet: WorkerFleet, execution: Execution): Promise<void> {
+  const never = new AbortController().signal;
+  if (execution.runId === null) return;
+  await requestCancel(fleet.db, execution.companyId, execution.runId);
+  await advanceRun(fleet, execution.runId);
+  await execute(fleet, execution.id, never);
+  const { steps } = await advanceRun(fleet, execution.runId);
+  for (const step of steps) if (step.verb === "release") await releaseLease(fleet, step.id, never);
+  await advanceRun(fleet, execution.runId);
+}

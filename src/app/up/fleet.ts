@@ -1,0 +1,87 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { childEnvironment, type Config } from "../../config.ts";
+import { openDatabase } from "../../db/client.ts";
+import { migrateDatabase } from "../../db/migrate.ts";
+import { claimDataDir } from "../../embedded/ownership.ts";
+import { openServices } from "../../embedded/services.ts";
+import { type FleetChild, keepChild } from "./child.ts";
+import { ensureToken } from "./token.ts";
+
+export interface FleetOptions {
+  readonly workers: number;
+  readonly backends: readonly string[];
+  /** `fast` is for tests and the demo. */
+  readonly durability?: "full" | "fast";
+  /** Told what is being done, for whoever waits. */
+  readonly progress?: (what: string) => void;
+}
+
+/** A whole fleet on this machine. */
+export interface LocalFleet {
+  readonly url: string;
+  readonly companyId: string;
+  readonly token: string;
+  /** The configuration with the services' addresses filled in. */
+  readonly config: Config;
+  readonly workers: readonly FleetChild[];
+  readonly embedded: boolean;
+  /** Stops API, workers and reaper; running commands go on. The services stay up. */
+  stopProcesses(): Promise<void>;
+  /** Stops the services, if they are ours, and gives the data directory up. */
+  stopServices(): Promise<void>;
+}
+
+/**
+ * Starts services (unless configured), schema, API, workers and reaper, each in a process of its own. Whatever fails on the
+ * way, what was started is stopped again. Throws `invalid` `data_directory_in_use` when another `up` has the directory.
+ */
+export async function startFleet(config: Config, options: FleetOptions, log: Logger): Promise<LocalFleet> {
+  const progress = options.progress ?? (() => {});
+  const claim = await claimDataDir(config.dataDir);
+  const undo: (() => Promise<void>)[] = [() => claim.release()];
+  const unwind = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const embedded = config.databaseUrl === undefined || config.redisUrl === undefined;
+    progress(embedded ? "starting Postgres and Redis" : "using the configured Postgres and Redis");
+    const services = embedded ? await openServices({ dataDir: config.dataDir, log, ...(options.durability === undefined ? {} : { durability: options.durability }) }) : null;
+    if (services !== null) undo.push(() => services.stop());
+    const databaseUrl = config.databaseUrl ?? services?.databaseUrl ?? "";
+    const redisUrl = config.redisUrl ?? services?.redisUrl ?? "";
+
+    progress("bringing the schema up to date");
+    await migrateDatabase(databaseUrl);
+    const database = openDatabase(databaseUrl, { name: "up", max: 1 });
+    const { companyId, token } = await ensureToken(database.db, config.dataDir);
+    await database.close();
+
+    progress(`starting API, ${options.workers} workers and reaper`);
+    const full: Config = { ...config, databaseUrl, redisUrl };
+    const logDir = join(config.dataDir, "logs");
+    await mkdir(logDir, { recursive: true, mode: 0o700 });
+    const env = childEnvironment(full);
+    const child = (name: string, args: readonly string[]): FleetChild => {
+      const started = keepChild({ name, args, env, logDir, log });
+      // A start that fails is told by whoever awaits `ready`; nobody may be awaiting it when it does.
+      started.ready.catch(() => {});
+      return started;
+    };
+    const api = child("api", ["api"]);
+    const workers = Array.from({ length: options.workers }, (_, i) => child(`worker-${i + 1}`, ["worker", "--backends", options.backends.join(",")]));
+    const reaper = child("reaper", ["reaper"]);
+    const stopProcesses = async (): Promise<void> => {
+      await Promise.all([api, ...workers, reaper].map((one) => one.stop()));
+    };
+    undo.push(stopProcesses);
+    const [news] = await Promise.all([api.ready, ...workers.map((w) => w.ready), reaper.ready]);
+    const url = String(news["url"]);
+    await claim.setUrl(url);
+    return { url, companyId, token, config: full, workers, embedded, stopProcesses, stopServices: unwind };
+  } catch (error) {
+    await unwind();
+    throw error;
+  }
+}

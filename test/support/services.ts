@@ -1,0 +1,17 @@
+import type { TestProject } from "vitest/node";
+import { startTestServices } from "../../src/embedded/test-services.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    databaseUrl: string;
+    redisUrl: string;
+  }
+}
+
+/** One private Postgres and one private Redis for the whole test run; each file takes a database and a prefix of its own. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const services = await startTestServices();
+  project.provide("databaseUrl", services.databaseUrl);
+  project.provide("redisUrl", services.redisUrl);
+  return () => services.stop();
+}

@@ -1,0 +1,86 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { inject } from "vitest";
+import { type Base, openBase } from "../../src/app/base.ts";
+import { openWorker, type RunningWorker, type WorkerOptions } from "../../src/app/worker.ts";
+import { type Config, readConfig } from "../../src/config.ts";
+import { ensureCompany } from "../../src/db/companies.ts";
+import { endCalm } from "../../src/db/installation.ts";
+import type { Run } from "../../src/db/runs.ts";
+import { findSituation, type RunSituation } from "../../src/db/runs.ts";
+import type { RunRequestInput } from "../../src/domain/request.ts";
+import { sweep } from "../../src/leases/sweep.ts";
+import { submitRun } from "../../src/runs/accept.ts";
+import { freshDatabase, freshPrefix } from "./database.ts";
+import { eventually } from "./eventually.ts";
+
+/** A database, a queue prefix and a data directory of their own, and workers on them in this process. */
+export interface Stack {
+  readonly config: Config;
+  readonly base: Base;
+  readonly companyId: string;
+  worker(options?: Partial<WorkerOptions>): Promise<RunningWorker>;
+  submit(request: RunRequestInput, key?: string): Promise<Run>;
+  situation(runId: string): Promise<RunSituation>;
+  /** Waits for the run's end, sweeping like a reaper meanwhile. */
+  ended(runId: string, timeoutMs?: number): Promise<RunSituation>;
+  sweep: () => ReturnType<typeof sweep>;
+  close(): Promise<void>;
+}
+
+export async function startStack(overrides: Partial<Config> = {}): Promise<Stack> {
+  const database = await freshDatabase();
+  const dataDir = await mkdtemp(join(tmpdir(), "leasehold-test-"));
+  const config: Config = {
+    ...readConfig({ PATH: process.env["PATH"] }),
+    databaseUrl: database.url,
+    redisUrl: inject("redisUrl"),
+    dataDir,
+    queuePrefix: freshPrefix(),
+    logLevel: process.env["TEST_LOG"] ?? "silent",
+    ...overrides,
+  };
+  const base = openBase(config, "test");
+  const company = await ensureCompany(base.database.db, "test");
+  await endCalm(base.database.db);
+  const workers: { worker: RunningWorker; base: Base }[] = [];
+  const doSweep = () => sweep({ db: base.database.db, bells: base.bells, log: base.log, who: "test reaper" });
+  const situation = async (runId: string): Promise<RunSituation> => {
+    const found = await findSituation(base.database.db, runId);
+    if (found === undefined) throw new Error(`no run ${runId}`);
+    return found;
+  };
+  return {
+    config,
+    base,
+    companyId: company.id,
+    worker: async (options = {}) => {
+      const own = openBase(config, "worker");
+      const worker = await openWorker(config, own, { backends: ["local"], ...options });
+      workers.push({ worker, base: own });
+      return worker;
+    },
+    submit: async (request, key = randomUUID()) => (await submitRun({ db: base.database.db, bells: base.bells }, company.id, key, request)).run,
+    situation,
+    ended: (runId, timeoutMs = 30_000) =>
+      eventually(
+        async () => {
+          await doSweep();
+          const now = await situation(runId);
+          if (now.run.phase !== "ended") throw new Error(`run is ${now.run.phase}, lease ${now.lease?.state}, execution ${now.execution?.state}`);
+          return now;
+        },
+        { timeoutMs },
+      ),
+    sweep: doSweep,
+    close: async () => {
+      await Promise.all(workers.map((w) => w.worker.stop()));
+      await Promise.all(workers.map((w) => w.base.close()));
+      await base.close();
+      await database.drop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
