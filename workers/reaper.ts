@@ -36,8 +36,20 @@ export function openReaper(fleet: Fleet, address: RedisAddress, log: Logger): { 
     return swept;
   };
 
+  const schedule = openPatientConnection(address, () => {});
+  const queue = new Queue(catalog.sweep.queue(), { connection: schedule, prefix: address.prefix });
+  queue.on("error", (error) => log.warn({ err: error }, "reaper queue"));
+  const plan = (): void => {
+    queue
+      .upsertJobScheduler("sweep", { every: timing.sweep }, { name: "sweep", data: { v: 1 }, opts: { attempts: 1, ...catalog.sweep.keep } })
+      .catch((err: unknown) => log.warn({ err }, "could not schedule sweeps; the timer sweeps"));
+  };
+  schedule.on("ready", plan);
+
   const timer = setInterval(() => {
     if (performance.now() - lastSweep < 2 * timing.sweep) return;
+    // No job came: Redis is away, or was flushed and has forgotten the schedule.
+    if (schedule.status === "ready") plan();
     sweepOnce().catch((err: unknown) => log.warn({ err }, "a sweep failed; the next one tries again"));
   }, timing.sweep);
 
@@ -55,16 +67,6 @@ export function openReaper(fleet: Fleet, address: RedisAddress, log: Logger): { 
     ],
     log,
   );
-  const schedule = openPatientConnection(address, () => {});
-  const queue = new Queue(catalog.sweep.queue(), { connection: schedule, prefix: address.prefix });
-  queue.on("error", (error) => log.warn({ err: error }, "reaper queue"));
-  // Again after every reconnect: a flushed Redis has forgotten it.
-  schedule.on("ready", () => {
-    queue
-      .upsertJobScheduler("sweep", { every: timing.sweep }, { name: "sweep", data: { v: 1 }, opts: { attempts: 1, ...catalog.sweep.keep } })
-      .catch((err: unknown) => log.warn({ err }, "could not schedule sweeps; the timer sweeps"));
-  });
-
   return {
     close: async () => {
       clearInterval(timer);

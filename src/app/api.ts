@@ -73,6 +73,7 @@ export async function runApi(config: Config): Promise<void> {
   notices.close();
   redis.disconnect();
   await base.close();
+  told.done();
 }
 
 /** Null when the check answers in time, else why not. */

@@ -14,4 +14,5 @@ export async function runReaper(config: Config): Promise<void> {
   void told.second.then(() => process.exit(1));
   await reaper.close();
   await base.close();
+  told.done();
 }

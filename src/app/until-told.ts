@@ -4,19 +4,32 @@ export interface Told {
   readonly first: Promise<string>;
   /** Settles at the second signal. */
   readonly second: Promise<string>;
+  /** Stops listening, and lets go of the channel to whoever started us, which would keep this process alive. */
+  done(): void;
 }
 
 /** Listens for being told to stop, from now on. */
 export function untilTold(): Told {
   const resolvers: ((why: string) => void)[] = [];
   const nth = () => new Promise<string>((resolve) => resolvers.push(resolve));
-  const told = { first: nth(), second: nth() };
+  const first = nth();
+  const second = nth();
   const hear = (why: string): void => resolvers.shift()?.(why);
+  const orphaned = (): void => hear("parent gone");
   process.on("SIGTERM", hear);
   process.on("SIGINT", hear);
   // The parent's death closes the channel: without it nobody would stop us.
-  process.once("disconnect", () => hear("parent gone"));
-  return told;
+  process.once("disconnect", orphaned);
+  return {
+    first,
+    second,
+    done: () => {
+      process.off("SIGTERM", hear);
+      process.off("SIGINT", hear);
+      process.off("disconnect", orphaned);
+      if (process.connected) process.disconnect();
+    },
+  };
 }
 
 /** Tells the process that started us that we are ready, with what it needs to know. */

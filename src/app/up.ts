@@ -25,6 +25,7 @@ export async function runUp(config: Config, options: UpOptions): Promise<void> {
   sayWhatNext(fleet, config, say);
   await told.first;
   await stop(fleet, told, say);
+  told.done();
 }
 
 function sayWhatNext(fleet: LocalFleet, config: Config, say: (line: string) => void): void {

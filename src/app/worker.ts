@@ -90,6 +90,7 @@ export async function runWorker(config: Config, options: WorkerOptions): Promise
   });
   await worker.stop();
   await base.close();
+  told.done();
 }
 
 function intakes(config: Config, options: WorkerOptions, base: Base, fleet: WorkerFleet, detach: AbortSignal, giveUp: AbortSignal): Intake[] {

@@ -86,14 +86,15 @@ export async function claimRelease(db: Db, id: string, claim: Claim, who: string
   }
 }
 
-/** How many leases wait before this one for the same environment, and how many slots that has. */
-export async function queuePosition(db: Db, lease: Lease): Promise<{ ahead: number; maxLeases: number | null }> {
+/** How many leases wait before this one for the same environment, how many slots that has, and how many are taken. */
+export async function queuePosition(db: Db, lease: Lease): Promise<{ ahead: number; used: number; maxLeases: number | null }> {
   const [row] = await rowsOf(
     db,
     sql`select (select count(*)::int from environment_leases o where o.environment_id = ${lease.environmentId} and o.status = 'requested'
                 and (o.requested_at, o.id) < (select requested_at, id from environment_leases where id = ${lease.id})) as ahead,
+               (select count(*)::int from environment_leases where environment_id = ${lease.environmentId} and ${ownsSlotSql}) as used,
                (select max_leases from environments where id = ${lease.environmentId}) as max_leases`,
   );
   const max = row?.["max_leases"];
-  return { ahead: Number(row?.["ahead"] ?? 0), maxLeases: typeof max === "number" ? max : null };
+  return { ahead: Number(row?.["ahead"] ?? 0), used: Number(row?.["used"] ?? 0), maxLeases: typeof max === "number" ? max : null };
 }

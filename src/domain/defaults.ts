@@ -66,6 +66,8 @@ export const timing = {
   secondSignal: 5 * second,
   /** A follower that hears nothing looks into the database this often, in case a notice was lost. */
   followPoll: 2 * second,
+  /** A stream of events that has nothing to say says so this often, so that a dead connection is noticed. */
+  heartbeat: 15 * second,
   /** Ended runs, final leases, their events and output are purged after this. */
   retention: 30 * day,
 } as const;

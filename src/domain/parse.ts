@@ -8,6 +8,13 @@ import { type FieldFault, invalid } from "./errors.ts";
 export function parse<S extends z.ZodType>(schema: S, value: unknown, root: string): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const faults: FieldFault[] = result.error.issues.map((issue) => ({ field: [root, ...issue.path.map(String)].join("."), message: issue.message }));
+  const faults = result.error.issues.flatMap((issue) => faultsOf(issue, root));
   throw invalid(`${root}_invalid`.toLowerCase(), faults.map((f) => `${f.field}: ${f.message}`).join("; ").slice(0, 2000), { faults });
+}
+
+/** An unknown key is a fault of its own, under its own name. */
+function faultsOf(issue: z.core.$ZodIssue, root: string): FieldFault[] {
+  const field = [root, ...issue.path.map(String)].join(".");
+  if (issue.code !== "unrecognized_keys") return [{ field, message: issue.message }];
+  return issue.keys.map((key) => ({ field: `${field}.${key}`, message: "is not known here; remove it or correct its name" }));
 }

@@ -4,6 +4,7 @@ import { readOutput } from "../db/output.ts";
 import { isOutage } from "../db/retry.ts";
 import { timing } from "../domain/defaults.ts";
 import type { StreamName } from "../domain/execution.ts";
+import { Doorbell } from "./doorbell.ts";
 
 /** A piece of a stream, as it is durable. */
 export interface OutputPiece {
@@ -61,32 +62,5 @@ export async function* followOutput(
   } finally {
     silence();
     signal.removeEventListener("abort", bell.ring);
-  }
-}
-
-/** Rung between `arm` and `wait`, it is not missed. */
-class Doorbell {
-  #rung = false;
-  #wake: (() => void) | null = null;
-
-  readonly ring = (): void => {
-    this.#rung = true;
-    this.#wake?.();
-  };
-
-  arm(): void {
-    this.#rung = false;
-  }
-
-  wait(ms: number): Promise<void> {
-    if (this.#rung) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(done, ms);
-      function done(): void {
-        clearTimeout(timer);
-        resolve();
-      }
-      this.#wake = done;
-    });
   }
 }

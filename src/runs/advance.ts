@@ -38,6 +38,8 @@ export async function advanceRun(fleet: Fleet, runId: string): Promise<Advanced>
     }
     try {
       steps.push(...(await carryOut(fleet, situation, move)));
+      // Whoever follows the run sees its new phase, and an execution to follow, at once.
+      await fleet.bells.output({ execution: runId, stream: "final", end: 0 });
     } catch (error) {
       // Somebody else decided, or something happened in between: look again.
       if (isKind(error, "stale") || isCollision(error)) continue;
@@ -115,7 +117,6 @@ async function carryOut(fleet: Fleet, situation: RunSituation, move: Exclude<Run
       return giveBack(fleet, situation, move);
     case "end":
       await moveRun(fleet.db, run, "ended", { outcome: run.outcome ?? move.outcome });
-      await fleet.bells.output({ execution: run.id, stream: "final", end: 0 });
       return [];
   }
 }
@@ -133,7 +134,6 @@ async function request(fleet: Fleet, { run }: RunSituation): Promise<AcquireBell
   } catch (error) {
     if (!(error instanceof LeaseholdError) || error.kind !== "invalid") throw error;
     await ended({ kind: "not_started", reason: error.code, message: error.message });
-    await fleet.bells.output({ execution: run.id, stream: "final", end: 0 });
     return [];
   }
 }

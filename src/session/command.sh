@@ -8,8 +8,11 @@ put pid "$$ $started"
 read -r killed _ <killed
 [ "$killed" = 0 ] || kill -KILL $$
 here=$PWD
-# Runs only if the command could not be executed; an exec that works leaves no shell behind to run it.
+# Runs only if the command could not be executed; an exec that works leaves no shell behind to run it. bash does not
+# run it either when exec fails; told so, it goes on behind the exec instead.
 trap 'put "$here/spawn" exec' EXIT
+# shellcheck disable=SC3044
+[ -z "${BASH_VERSION:-}" ] || shopt -s execfail
 unset OLDPWD SHLVL
 # The program is found by this PATH unless the command's variables bring another one; not exported.
 PATH=$1

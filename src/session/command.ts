@@ -18,6 +18,8 @@ export function commandScript(session: Session, spec: CommandSpec): Buffer {
     ...Object.entries(spec.env).map(([name, value]) => `export ${variable(name)}=${quote(checked(value))}`),
     `set -- ${session.wrap(program(spec.argv)).map((word) => quote(checked(word))).join(" ")}`,
     `exec "$@" 2>&5 5>&-`,
+    // Where a failed exec does not end the shell; its EXIT trap says why we are here.
+    "exit $?",
     "",
   ];
   return Buffer.from(`${script("process", "command")}${lines.join("\n")}`);

@@ -1,4 +1,4 @@
-import { invalid, transient } from "../domain/errors.ts";
+import { invalid, isKind, transient } from "../domain/errors.ts";
 import type { Killed } from "../domain/outcome.ts";
 import { commandScript } from "./command.ts";
 import type { Caller, ExecutionPlace } from "./execution-place.ts";
@@ -51,7 +51,12 @@ export function executionPlace(session: Session, executionId: string): Execution
     },
 
     async status() {
-      return parseStatus(await runScript(session, script("process", "fence", "status"), here));
+      try {
+        return parseStatus(await runScript(session, script("process", "fence", "status"), here));
+      } catch (error) {
+        if (isKind(error, "gone")) return { kind: "gone" };
+        throw error;
+      }
     },
 
     follow(caller, from) {

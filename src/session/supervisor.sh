@@ -108,16 +108,15 @@ read -r killed _ <killed
 read -r spawn _ <spawn
 read -r how <how
 read_leader
-if [ -z "$leader" ] || [ "$spawn" != no ]; then
-	kind=spawn_failed
-else
-	case $how in
-	*"did not exit normally"*) kind=signalled code=$((code & 127)) ;;
-	*) kind=exited ;;
-	esac
-	# setsid itself was killed: how the command ends can never be known. Leave no status rather than a wrong one.
-	if start_time "$leader" && [ "$started" = "$leader_started" ]; then kind=; fi
-fi
+case $how in
+*"did not exit normally"*) kind=signalled code=$((code & 127)) ;;
+*)
+	kind=exited
+	if [ -z "$leader" ] || [ "$spawn" != no ]; then kind=spawn_failed; fi
+	;;
+esac
+# setsid itself was killed: how the command ends can never be known. Leave no status rather than a wrong one.
+if [ -n "$leader" ] && start_time "$leader" && [ "$started" = "$leader_started" ]; then kind=; fi
 
 # What the command left running. A kill that is under way has sent TERM already, and has its own deadline.
 if [ "$killed" = 0 ]; then

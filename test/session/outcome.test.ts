@@ -18,7 +18,7 @@ describe("I8: the outcome is the true one", () => {
   });
 
   it.each(["SIGTERM", "SIGKILL", "SIGSEGV", "SIGHUP", "SIGINT", "SIGQUIT", "SIGPIPE", "SIGABRT"])("I8: ended by %s", async (signal) => {
-    const { status } = await ran(lease, sh(`kill -${signal.slice(3)} $$`));
+    const { status } = await ran(lease, sh(`(sleep 0.01; kill -${signal.slice(3)} $$) & exec sleep 100`));
     expect(status).toMatchObject({ kind: "ended", exit: { kind: "signalled", signal }, killed: false });
   });
 

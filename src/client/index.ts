@@ -1,0 +1,10 @@
+export { Leasehold, type LeaseholdOptions } from "./leasehold.ts";
+export { LeaseholdRequestError } from "./error.ts";
+export type { RunEvent, EventsOptions } from "./events.ts";
+export type { OutputOptions } from "./output.ts";
+export type { CreateRunOptions, ListRunsOptions, Runs } from "./runs.ts";
+export type { Environments } from "./environments.ts";
+export type { Leases } from "./leases.ts";
+export type * from "./wire.ts";
+export type { RunRequestInput as RunRequest } from "../domain/request.ts";
+export type { Outcome, RunResult } from "../domain/outcome.ts";

@@ -1,0 +1,30 @@
+import { Environments } from "./environments.ts";
+import { Leases } from "./leases.ts";
+import { Runs } from "./runs.ts";
+import { openTransport } from "./transport.ts";
+
+export interface LeaseholdOptions {
+  /** Where the API is, like `http://127.0.0.1:8420`. */
+  readonly url: string;
+  /** Bearer token of a company. */
+  readonly token: string;
+  /** Used instead of the global `fetch`, for proxies and tests. */
+  readonly fetch?: typeof fetch;
+}
+
+/**
+ * A client of one Leasehold API. Requests that may be repeated are, for about half a minute, when no answer comes or the
+ * answer is "not now"; streams go on where they broke. Everything throws `LeaseholdRequestError`.
+ */
+export class Leasehold {
+  readonly runs: Runs;
+  readonly environments: Environments;
+  readonly leases: Leases;
+
+  constructor(options: LeaseholdOptions) {
+    const transport = openTransport(options);
+    this.runs = new Runs(transport);
+    this.environments = new Environments(transport);
+    this.leases = new Leases(transport);
+  }
+}

@@ -1,0 +1,33 @@
+import type { StreamName } from "../domain/execution.ts";
+import { Patience } from "./retry.ts";
+import { bodyOf, type Transport } from "./transport.ts";
+
+export interface OutputOptions {
+  readonly stream?: StreamName;
+  /** Byte to begin at. */
+  readonly offset?: number;
+  /** Wait for what is to come, until the command has ended. */
+  readonly follow?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** The exact bytes of a stream. When the connection breaks, goes on at the byte after the last one given. */
+export async function* outputOf(transport: Transport, runId: string, options: OutputOptions): AsyncGenerator<Uint8Array> {
+  const { stream = "stdout", follow = false, signal } = options;
+  const path = `/v1/runs/${encodeURIComponent(runId)}/output`;
+  const patience = new Patience();
+  let offset = options.offset ?? 0;
+  for (;;) {
+    try {
+      const response = await transport.send({ path, query: { stream, offset, follow }, repeatable: true, signal });
+      for await (const piece of bodyOf(response, response.url, signal)) {
+        patience.succeeded();
+        offset += piece.length;
+        yield piece;
+      }
+      return;
+    } catch (error) {
+      await patience.after(error, signal);
+    }
+  }
+}

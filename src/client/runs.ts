@@ -1,0 +1,68 @@
+import { randomUUID } from "node:crypto";
+import type { RunRequestInput } from "../domain/request.ts";
+import { eventsOf, type EventsOptions, type RunEvent } from "./events.ts";
+import { outputOf, type OutputOptions } from "./output.ts";
+import { pagesOf, type Transport } from "./transport.ts";
+import type { Page, Run, RunSummary } from "./wire.ts";
+
+interface Abortable {
+  readonly signal?: AbortSignal;
+}
+
+export interface CreateRunOptions extends Abortable {
+  /** The same key gives the same run, whoever asks and however often. Without one, a key is made for this call. */
+  readonly idempotencyKey?: string;
+}
+
+export interface ListRunsOptions extends Abortable {
+  /** Only runs that have not ended. */
+  readonly open?: boolean;
+  /** Runs fetched at once. */
+  readonly pageSize?: number;
+}
+
+export class Runs {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** Asks for a run. Once this gives one it will be carried out, whatever dies. */
+  create(request: RunRequestInput, options: CreateRunOptions = {}): Promise<Run> {
+    const key = options.idempotencyKey ?? randomUUID();
+    return this.#transport.json({ method: "POST", path: "/v1/runs", body: request, headers: { "idempotency-key": key }, repeatable: true, signal: options.signal });
+  }
+
+  get(id: string, options: Abortable = {}): Promise<Run> {
+    return this.#transport.json({ path: at(id), repeatable: true, signal: options.signal });
+  }
+
+  /** Runs, newest first. */
+  list({ open, pageSize, signal }: ListRunsOptions = {}): AsyncGenerator<RunSummary> {
+    return pagesOf((cursor) => this.#transport.json<Page<RunSummary>>({ path: "/v1/runs", query: { open, limit: pageSize, cursor }, repeatable: true, signal }));
+  }
+
+  /** Asks for a run's end, in whatever phase it is. Its outcome comes with its `end`. */
+  cancel(id: string, options: Abortable = {}): Promise<Run> {
+    return this.#transport.json({ method: "POST", path: `${at(id)}/cancel`, repeatable: true, signal: options.signal });
+  }
+
+  /** The exact bytes of a stream. */
+  output(id: string, options: OutputOptions = {}): AsyncGenerator<Uint8Array> {
+    return outputOf(this.#transport, id, options);
+  }
+
+  /** Everything that happens to a run, up to and with its end. */
+  events(id: string, options: EventsOptions = {}): AsyncGenerator<RunEvent> {
+    return eventsOf(this.#transport, id, options);
+  }
+
+  /** The run, once it has ended: its outcome is known and its environment was given back. */
+  async wait(id: string, options: Abortable = {}): Promise<Run> {
+    for await (const event of this.events(id, { ...options, output: false })) if (event.type === "end") break;
+    return this.get(id, options);
+  }
+}
+
+const at = (id: string): string => `/v1/runs/${encodeURIComponent(id)}`;

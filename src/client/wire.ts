@@ -1,0 +1,185 @@
+import type { ExecutionState, StreamName } from "../domain/execution.ts";
+import type { LeaseEnding, LeasePolicy, LeaseState } from "../domain/lease.ts";
+import type { Killed, Outcome, RunResult } from "../domain/outcome.ts";
+import type { RunPhase } from "../domain/run.ts";
+
+/** What the API answers. Times are ISO 8601 in UTC. The server presents exactly these; the client gives them on. */
+
+/** A moment, like `2026-01-31T12:00:00.000Z`. */
+export type Iso = string;
+
+/** Why a run has not started, in a form for programs and in one for people. */
+export interface Waiting {
+  readonly code: "no_worker" | "worker" | "slot" | "provider" | "acquiring" | "workspace" | "starting";
+  readonly reason: string;
+  /** Runs that come before this one for the same environment, where that is what it waits for. */
+  readonly ahead?: number;
+}
+
+export interface RunLease {
+  readonly id: string;
+  readonly state: LeaseState;
+  readonly backend: string;
+  readonly failureReason: string | null;
+}
+
+export interface RunExecution {
+  readonly id: string;
+  readonly state: ExecutionState;
+  readonly stdoutBytes: number;
+  readonly stderrBytes: number;
+  /** Bytes written beyond the output limit and not kept; null while unknown. */
+  readonly stdoutDropped: number | null;
+  readonly stderrDropped: number | null;
+  /** Whether every byte written is kept; null until the command has ended. */
+  readonly outputComplete: boolean | null;
+  /** What is known about the processes after we ended the command; null when we did not. */
+  readonly killed: Killed | null;
+  readonly startedAt: Iso | null;
+  readonly firstOutputAt: Iso | null;
+  readonly finishedAt: Iso | null;
+}
+
+export interface RunSummary {
+  readonly id: string;
+  readonly phase: RunPhase;
+  /** The outcome in one word; null until it is known. */
+  readonly result: RunResult | null;
+  readonly outcome: Outcome | null;
+  readonly command: readonly string[];
+  readonly cwd: string | null;
+  /** Names only; values are never given back. */
+  readonly envNames: readonly string[];
+  readonly hasStdin: boolean;
+  readonly workspace: { readonly kind: string; readonly path?: string };
+  readonly timeoutMs: number;
+  readonly queueTimeoutMs: number;
+  readonly outputLimit: number;
+  readonly idempotencyKey: string;
+  /** The producer's own ids, as it gave them. */
+  readonly producer: Readonly<Record<string, string>>;
+  readonly environmentId: string | null;
+  /** Which level of the request, or which default, chose the environment. */
+  readonly environmentReason: string | null;
+  readonly lease: RunLease | null;
+  readonly execution: RunExecution | null;
+  readonly cancelRequestedAt: Iso | null;
+  readonly createdAt: Iso;
+  readonly endedAt: Iso | null;
+}
+
+export interface TimelineEntry {
+  readonly at: Iso;
+  /** `run.<what>`, `lease.<event>` or `execution.<what>`. */
+  readonly event: string;
+  readonly detail?: string;
+}
+
+export interface Run extends RunSummary {
+  readonly waiting: Waiting | null;
+  readonly timeline: readonly TimelineEntry[];
+}
+
+export interface Environment {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string | null;
+  readonly driver: string;
+  readonly backend: string;
+  readonly status: "active" | "archived";
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Names only; values are never given back. */
+  readonly envNames: readonly string[];
+  /** Leases that may own a resource at once; null is unbounded. */
+  readonly maxLeases: number | null;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly createdAt: Iso;
+  readonly updatedAt: Iso;
+}
+
+/** What `POST /v1/environments` takes. */
+export interface NewEnvironment {
+  readonly name: string;
+  readonly description?: string;
+  readonly driver: string;
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly envVars?: Readonly<Record<string, string>>;
+  readonly maxLeases?: number;
+  readonly metadata?: Readonly<Record<string, unknown>>;
+}
+
+export interface LeaseSummary {
+  readonly id: string;
+  readonly state: LeaseState;
+  readonly policy: LeasePolicy;
+  readonly backend: string;
+  readonly provider: string;
+  readonly providerLeaseId: string | null;
+  readonly environmentId: string | null;
+  readonly runId: string | null;
+  readonly issueId: string | null;
+  readonly executionWorkspaceId: string | null;
+  /** Id of the machine the lease is bound to. */
+  readonly host: string | null;
+  readonly fence: number;
+  readonly target: { readonly transport: string; readonly cwd: string; readonly shell: string } | null;
+  readonly ending: LeaseEnding | null;
+  readonly failureReason: string | null;
+  readonly requestedAt: Iso;
+  readonly acquiredAt: Iso | null;
+  readonly expiresAt: Iso | null;
+  readonly maxExpiresAt: Iso;
+  readonly endedAt: Iso | null;
+  readonly releasedAt: Iso | null;
+}
+
+export interface LeaseEvent {
+  readonly at: Iso;
+  readonly event: string;
+  readonly from: string | null;
+  readonly to: string;
+  readonly fence: number;
+  readonly who: string;
+  readonly why: string | null;
+}
+
+export interface Lease extends LeaseSummary {
+  readonly events: readonly LeaseEvent[];
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Give it as `cursor` for the next page; null when this is the last one. */
+  readonly next: string | null;
+}
+
+/** Bodies of the server-sent events of a run. */
+export interface StateEvent {
+  readonly phase: RunPhase;
+  readonly waiting: Waiting | null;
+  readonly outcome: Outcome | null;
+  readonly cancelRequested: boolean;
+  /** Null until the run has got as far as its command. */
+  readonly executionId: string | null;
+}
+export interface OutputEvent {
+  readonly stream: StreamName;
+  /** Offset of the first byte. */
+  readonly start: number;
+  /** Base64. */
+  readonly bytes: string;
+}
+export interface EndEvent {
+  readonly outcome: Outcome;
+}
+
+/** An RFC 9457 problem document, as every error is answered. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  /** `noun_problem`; what programs look at. */
+  readonly code: string;
+  readonly errors?: readonly { readonly field: string; readonly message: string }[];
+}

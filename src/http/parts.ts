@@ -1,0 +1,30 @@
+import type { Queue } from "bullmq";
+import type { Logger } from "pino";
+import type { Identity } from "../db/companies.ts";
+import type { Db } from "../db/client.ts";
+import type { Bells } from "../domain/bells.ts";
+import type { OutputNotices } from "../output/follow.ts";
+
+/** What the API is built from. */
+export interface ApiParts {
+  readonly db: Db;
+  readonly bells: Bells;
+  readonly notices: OutputNotices;
+  readonly log: Logger;
+  /** This process, for event rows. */
+  readonly who: string;
+  /**
+   * The config of an environment, checked by its driver. Throws `invalid`: `unsupported_environment` for a backend this
+   * version does not have, or with the faulty fields.
+   */
+  checkConfig(backend: string, config: unknown): Record<string, unknown>;
+  /** Queues for the board, as they are now. One whose name the board has already is closed again. */
+  boardQueues(): Promise<readonly Queue[]>;
+  /** Whether this process can do its work, and what each check says. */
+  ready(): Promise<{ readonly ok: boolean; readonly checks: Readonly<Record<string, string>> }>;
+}
+
+/** What middleware leaves for the routes. */
+export interface ApiEnv {
+  Variables: { identity: Identity };
+}

@@ -1,0 +1,47 @@
+import { STATUS_CODES } from "node:http";
+import type { Logger } from "pino";
+import { isOutage } from "../db/retry.ts";
+import { busy, type ErrorKind, LeaseholdError } from "../domain/errors.ts";
+import type { Problem } from "../client/wire.ts";
+
+/** The usual status of each kind; an error that knows better says so itself. */
+const statuses: { readonly [K in ErrorKind]: number } = {
+  invalid: 422,
+  stale: 409,
+  busy: 503,
+  transient: 502,
+  refused: 502,
+  gone: 410,
+  cancelled: 409,
+};
+
+/** Seconds after which a caller should come again when nobody knows better. */
+const comeAgain = 1;
+
+/**
+ * The answer to an error: the one place where kinds become statuses. What is not one of ours is a bug (or a database that
+ * cannot be reached): its text stays in the log.
+ */
+export function problemOf(error: unknown, log: Logger): Response {
+  const ours = knownError(error);
+  if (ours === null) log.error({ err: error }, "a request failed for a reason nobody thought of");
+  const status = ours === null ? 500 : (ours.status ?? statuses[ours.kind]);
+  const problem: Problem = {
+    type: ours === null ? "about:blank" : `urn:leasehold:problem:${ours.code}`,
+    title: STATUS_CODES[status] ?? "Error",
+    status,
+    detail: ours?.message ?? "An error nobody thought of; the log of the API has the details.",
+    code: ours?.code ?? "internal_error",
+    ...(ours === null || ours.faults.length === 0 ? {} : { errors: ours.faults }),
+  };
+  const headers = new Headers({ "content-type": "application/problem+json", "cache-control": "no-store" });
+  if (status === 401) headers.set("www-authenticate", 'Bearer realm="leasehold"');
+  if (status === 503 || status === 429) headers.set("retry-after", String(ours?.retryAfter ?? comeAgain));
+  return new Response(JSON.stringify(problem), { status, headers });
+}
+
+function knownError(error: unknown): LeaseholdError | null {
+  if (error instanceof LeaseholdError) return error;
+  if (isOutage(error)) return busy("database_unavailable", "the database cannot be reached at the moment; ask again", { cause: error });
+  return null;
+}

@@ -1,0 +1,57 @@
+import type { Waiting } from "../client/wire.ts";
+import type { Db } from "../db/client.ts";
+import { queuePosition } from "../db/lease-claims.ts";
+import type { Lease } from "../db/leases.ts";
+import type { RunSituation } from "../db/runs.ts";
+import { livingBackends, unserved } from "../db/workers.ts";
+
+/** What a run that has not started waits for; null once its command runs or there is nothing to wait for. */
+export async function waitingOf(db: Db, { run, lease, execution }: RunSituation): Promise<Waiting | null> {
+  switch (run.phase) {
+    case "accepted":
+      if ((await livingBackends(db)).length === 0) return { code: "no_worker", reason: "no living worker; start one with `leasehold worker`, or `leasehold up`" };
+      return { code: "worker", reason: "waits for a worker to decide about it" };
+    case "acquiring":
+      return lease === null ? null : waitingForLease(db, lease);
+    case "realizing":
+      if (lease === null) return null;
+      return (
+        (await notServed(db, lease)) ??
+        (run.claimUntil === null ? { code: "worker", reason: "waits for a worker to put the workspace in" } : { code: "workspace", reason: "its workspace is being put in" })
+      );
+    case "executing":
+      if (lease === null || execution === null || execution.state === "running" || execution.state === "final") return null;
+      return (
+        (await notServed(db, lease)) ??
+        (execution.claimUntil === null ? { code: "worker", reason: "waits for a worker to start its command" } : { code: "starting", reason: "its command is being started" })
+      );
+    default:
+      return null;
+  }
+}
+
+async function waitingForLease(db: Db, lease: Lease): Promise<Waiting | null> {
+  if (lease.state !== "requested" && lease.state !== "acquiring") return null;
+  const nobody = await notServed(db, lease);
+  if (nobody !== null) return nobody;
+  if (lease.state === "acquiring") {
+    const tries = lease.attempt > 1 ? `, attempt ${lease.attempt}` : "";
+    return { code: "acquiring", reason: `its place is being made${tries}` };
+  }
+  if (lease.fence > 0) return { code: "provider", reason: "the provider is full; it is asked again" };
+  const { ahead, used, maxLeases } = await queuePosition(db, lease);
+  if (maxLeases !== null && (used >= maxLeases || ahead > 0)) {
+    return { code: "slot", reason: `waits for a slot of environment ${lease.environmentId} (max ${maxLeases}): ${ahead} ahead`, ahead };
+  }
+  return { code: "worker", reason: `waits for a worker of ${lease.backend}` };
+}
+
+async function notServed(db: Db, lease: Lease): Promise<Waiting | null> {
+  if (lease.host === null) {
+    if ((await unserved(db, [lease.backend])).length === 0) return null;
+    return { code: "no_worker", reason: `no living worker serves backend ${lease.backend}; start one with \`leasehold worker --backends ${lease.backend}\`` };
+  }
+  const served = await livingBackends(db);
+  if (served.some((s) => s.backend === lease.backend && s.host === lease.host)) return null;
+  return { code: "no_worker", reason: `no living worker serves backend ${lease.backend} on host ${lease.host}, where its place is` };
+}

@@ -1,0 +1,165 @@
+import { createHash } from "node:crypto";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openRingingConnection } from "../../queues/connection.ts";
+import { readOutput } from "../../src/db/output.ts";
+import type { StreamName } from "../../src/domain/execution.ts";
+import { eventually } from "../support/eventually.ts";
+import { startTestFleet, type TestFleet } from "../support/fleet.ts";
+
+let fleet: TestFleet;
+beforeEach(async () => {
+  fleet = await startTestFleet();
+});
+afterEach(async () => {
+  await fleet.close();
+});
+
+/** Prints a numbered line every 50 ms, and last the digest of what it printed. */
+const ticker = (lines: number): string[] => [
+  process.execPath,
+  "-e",
+  `const h = require("crypto").createHash("sha256"); let n = 0;
+   const t = setInterval(() => { const line = "line " + n++ + "\\n"; h.update(line); process.stdout.write(line);
+     if (n === ${lines}) { clearInterval(t); process.stderr.write(h.digest("hex")); } }, 50);`,
+];
+
+async function* durable(executionId: string, stream: StreamName): AsyncGenerator<Buffer> {
+  for (let at = 0; ; ) {
+    const bytes = await readOutput(fleet.base.database.db, executionId, stream, at);
+    if (bytes.length === 0) return;
+    yield bytes;
+    at += bytes.length;
+  }
+}
+
+async function digestOf(executionId: string): Promise<{ digest: string; said: string }> {
+  const hash = createHash("sha256");
+  for await (const bytes of durable(executionId, "stdout")) hash.update(bytes);
+  let said = "";
+  for await (const bytes of durable(executionId, "stderr")) said += bytes.toString();
+  return { digest: hash.digest("hex"), said: said.trim().split(" ")[0] ?? "" };
+}
+
+/** The run ended with 0, started once, every byte is there, and nothing is left behind. */
+async function expectWhole(runId: string, timeoutMs?: number): Promise<void> {
+  const { run, lease, execution } = await fleet.ended(runId, timeoutMs);
+  expect(run.outcome).toEqual({ kind: "exited", code: 0 });
+  expect(lease?.state).toBe("released");
+  expect(execution).toMatchObject({ state: "final", outputComplete: true, stdoutDropped: 0, stderrDropped: 0 });
+  const { digest, said } = await digestOf(execution?.id ?? "");
+  expect(digest).toBe(said);
+  await eventually(async () => expect(await fleet.leftovers()).toEqual([]));
+}
+
+const printed = (bytes: number) => (now: { execution: { stdoutBytes: number } | null }) => (now.execution?.stdoutBytes ?? 0) > bytes;
+
+describe("a run survives", () => {
+  it("I4, I6, I7: SIGKILL of the executing worker", async () => {
+    await fleet.reaper();
+    await fleet.worker();
+    await fleet.worker();
+    const run = await fleet.submit({ command: ticker(60) });
+    await fleet.until(run.id, printed(50));
+    const first = await fleet.executor(run.id);
+    first.signal("SIGKILL");
+    const second = await fleet.until(run.id, (now) => now.execution?.claimOwner != null && !now.execution.claimOwner.includes(` ${first.pid} `), 20_000);
+    expect(second.execution?.offer).toBe(2);
+    await expectWhole(run.id);
+  });
+
+  it("I4, I6: SIGKILL of the run worker before anything was decided, and after", async () => {
+    await fleet.reaper();
+    const decider = await fleet.worker("");
+    const run = await fleet.submit({ command: ticker(3) });
+    await fleet.until(run.id, (now) => now.run.phase === "acquiring");
+    decider.signal("SIGKILL");
+    await fleet.worker();
+    await expectWhole(run.id);
+  });
+
+  it("I4: SIGKILL of the reaper, with another one and without", async () => {
+    const reaper = await fleet.reaper();
+    await fleet.worker();
+    const run = await fleet.submit({ command: ticker(40) });
+    await fleet.until(run.id, printed(50));
+    reaper.signal("SIGKILL");
+    await expectWhole(run.id);
+  });
+
+  it("I13: SIGKILL of Redis in the middle, and all its data lost", async () => {
+    await fleet.reaper();
+    await fleet.worker();
+    const running = await fleet.submit({ command: ticker(60) });
+    await fleet.until(running.id, printed(50));
+    const redis = openRingingConnection({ url: fleet.services.redisUrl, prefix: "" }, () => {});
+    await eventually(() => redis.flushall());
+    process.kill(fleet.services.redis.pid, "SIGKILL");
+    redis.disconnect();
+    const accepted = await fleet.submit({ command: ticker(3) });
+    await expectWhole(running.id);
+    await expectWhole(accepted.id);
+  });
+
+  it("I13: Redis flushed while runs are in every phase", async () => {
+    await fleet.reaper();
+    await fleet.worker();
+    const redis = openRingingConnection({ url: fleet.services.redisUrl, prefix: "" }, () => {});
+    const runs = await Promise.all(Array.from({ length: 20 }, (_, i) => fleet.submit({ command: ticker(1 + i) })));
+    await fleet.until(runs[10]?.id ?? "", (now) => now.run.phase !== "accepted");
+    await eventually(() => redis.flushall());
+    redis.disconnect();
+    for (const run of runs) await expectWhole(run.id);
+  });
+
+  it("I13: SIGKILL of Postgres in the middle", async () => {
+    await fleet.reaper();
+    await fleet.worker();
+    const run = await fleet.submit({ command: ticker(100) });
+    await fleet.until(run.id, printed(50));
+    process.kill(fleet.services.postgres.pid, "SIGKILL");
+    await eventually(() => expectWhole(run.id), { timeoutMs: 50_000 });
+  });
+
+  it("I5, I6: SIGSTOP of a worker past its claim, a takeover, and SIGCONT", async () => {
+    await fleet.reaper();
+    await fleet.worker();
+    await fleet.worker();
+    const run = await fleet.submit({ command: ticker(260) });
+    await fleet.until(run.id, printed(50));
+    const sleeper = await fleet.executor(run.id);
+    sleeper.signal("SIGSTOP");
+    await fleet.until(run.id, (now) => now.execution?.offer === 2 && now.execution.claimOwner !== null, 20_000);
+    const taken = await fleet.situation(run.id);
+    sleeper.signal("SIGCONT");
+    await expectWhole(run.id);
+    expect((await fleet.situation(run.id)).execution?.offer).toBe(taken.execution?.offer);
+  });
+
+  it("I7: 200 MB of random bytes under two worker deaths, byte for byte", async () => {
+    await fleet.reaper();
+    await fleet.worker();
+    await fleet.worker();
+    const megabytes = 200;
+    const run = await fleet.submit({ command: ["sh", "-c", `head -c ${megabytes * 1024 * 1024} /dev/urandom >data; sha256sum data >&2; cat data`] });
+    for (const [i, mark] of [20, 90].entries()) {
+      await fleet.until(run.id, printed(mark * 1024 * 1024));
+      (await fleet.executor(run.id)).signal("SIGKILL");
+      if (i === 0) await fleet.worker();
+    }
+    await expectWhole(run.id, 60_000);
+    expect((await fleet.situation(run.id)).execution).toMatchObject({ stdoutBytes: megabytes * 1024 * 1024, offer: 3 });
+  }, 120_000);
+
+  it("I6: SIGTERM of a worker hands its command on at once", async () => {
+    await fleet.reaper();
+    await fleet.worker();
+    const run = await fleet.submit({ command: ticker(60) });
+    await fleet.until(run.id, printed(50));
+    const first = await fleet.executor(run.id);
+    await fleet.worker();
+    first.signal("SIGTERM");
+    await first.gone;
+    await fleet.until(run.id, (now) => now.execution?.offer === 2 && now.execution.claimOwner !== null, 3000);
+    await expectWhole(run.id);
+  });
+});

@@ -1,0 +1,139 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { pino } from "pino";
+import { type Base, openBase } from "../../src/app/base.ts";
+import { childEnvironment, type Config, readConfig } from "../../src/config.ts";
+import { ensureCompany } from "../../src/db/companies.ts";
+import { endCalm } from "../../src/db/installation.ts";
+import { migrateDatabase } from "../../src/db/migrate.ts";
+import { findSituation, type Run, type RunSituation } from "../../src/db/runs.ts";
+import type { RunRequestInput } from "../../src/domain/request.ts";
+import { openServices, type Services } from "../../src/embedded/services.ts";
+import { submitRun } from "../../src/runs/accept.ts";
+import { freshPrefix } from "./database.ts";
+import { eventually } from "./eventually.ts";
+
+const entry = fileURLToPath(new URL("./process-entry.mjs", import.meta.url));
+
+export interface FleetProcess {
+  readonly pid: number;
+  signal(signal: NodeJS.Signals): void;
+  readonly gone: Promise<void>;
+}
+
+/** Services, workers and reapers in processes of their own, to be killed and stopped at will. */
+export interface TestFleet {
+  readonly config: Config;
+  readonly base: Base;
+  readonly services: Services;
+  readonly companyId: string;
+  worker(backends?: string): Promise<FleetProcess>;
+  reaper(): Promise<FleetProcess>;
+  submit(request: RunRequestInput): Promise<Run>;
+  situation(runId: string): Promise<RunSituation>;
+  /** Waits until the run is as `wanted`, whatever is down meanwhile. */
+  until(runId: string, wanted: (now: RunSituation) => boolean, timeoutMs?: number): Promise<RunSituation>;
+  ended(runId: string, timeoutMs?: number): Promise<RunSituation>;
+  /** The process that works on the run's execution now. */
+  executor(runId: string): Promise<FleetProcess>;
+  /** Processes of this fleet's leases and leases' directories that are still there. */
+  leftovers(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+export async function startTestFleet(): Promise<TestFleet> {
+  const dataDir = await mkdtemp(join(tmpdir(), "leasehold-fleet-"));
+  const services = await openServices({ dataDir, log: pino({ level: "silent" }), durability: "fast" });
+  await migrateDatabase(services.databaseUrl);
+  const config: Config = {
+    ...readConfig({ PATH: process.env["PATH"] }),
+    databaseUrl: services.databaseUrl,
+    redisUrl: services.redisUrl,
+    dataDir,
+    queuePrefix: freshPrefix(),
+    logLevel: process.env["TEST_LOG"] ?? "silent",
+  };
+  const base = openBase(config, "test");
+  const company = await ensureCompany(base.database.db, "test");
+  await endCalm(base.database.db);
+  const children = new Map<number, { child: ChildProcess; process: FleetProcess }>();
+
+  const start = async (...args: string[]): Promise<FleetProcess> => {
+    const child = fork(entry, args, { env: childEnvironment(config, { PATH: process.env["PATH"] }), stdio: ["ignore", "inherit", "inherit", "ipc"], detached: true });
+    const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    await new Promise<void>((resolve, reject) => {
+      child.once("message", () => resolve());
+      child.once("exit", (code) => reject(new Error(`${args.join(" ")} ended with ${code} before it was ready`)));
+    });
+    const pid = child.pid ?? 0;
+    const one: FleetProcess = { pid, signal: (signal) => void process.kill(pid, signal), gone };
+    children.set(pid, { child, process: one });
+    return one;
+  };
+  const situation = async (runId: string): Promise<RunSituation> => {
+    const found = await findSituation(base.database.db, runId);
+    if (found === undefined) throw new Error(`no run ${runId}`);
+    return found;
+  };
+  const until: TestFleet["until"] = (runId, wanted, timeoutMs = 45_000) =>
+    eventually(
+      async () => {
+        const now = await situation(runId);
+        if (!wanted(now)) {
+          throw new Error(`run ${now.run.phase} ${JSON.stringify(now.run.outcome)}, lease ${now.lease?.state}, execution ${now.execution?.state} by ${now.execution?.claimOwner}, ${now.execution?.stdoutBytes} bytes`);
+        }
+        return now;
+      },
+      { timeoutMs },
+    );
+
+  return {
+    config,
+    base,
+    services,
+    companyId: company.id,
+    worker: (backends = "local") => start("worker", backends),
+    reaper: () => start("reaper"),
+    submit: async (request) => (await submitRun({ db: base.database.db, bells: base.bells }, company.id, randomUUID(), request)).run,
+    situation,
+    until,
+    ended: (runId, timeoutMs) => until(runId, (now) => now.run.phase === "ended", timeoutMs),
+    executor: async (runId) => {
+      const now = await until(runId, (s) => s.execution?.claimOwner != null && s.execution.state === "running");
+      const pid = Number(now.execution?.claimOwner?.split(" ")[2]);
+      const known = children.get(pid);
+      if (known === undefined) throw new Error(`no child ${pid}`);
+      return known.process;
+    },
+    leftovers: () => leftovers(dataDir),
+    close: async () => {
+      for (const { child, process: one } of children.values()) {
+        if (child.exitCode === null && child.signalCode === null) {
+          one.signal("SIGCONT");
+          one.signal("SIGKILL");
+          await one.gone;
+        }
+      }
+      await base.close();
+      await services.stop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What a finished fleet must not have: lease directories, and processes that work in or on them. */
+export async function leftovers(dataDir: string): Promise<string[]> {
+  const root = join(dataDir, "leases");
+  const entries = await readdir(root, { withFileTypes: true }).catch(() => []);
+  const directories = entries.filter((e) => e.isDirectory() && !e.name.startsWith(".")).map((e) => `directory ${e.name}`);
+  const processes: string[] = [];
+  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
+    const [command, environment] = await Promise.all(["cmdline", "environ"].map((file) => readFile(`/proc/${pid}/${file}`, "utf8").catch(() => "")));
+    if (command?.includes(root) || environment?.includes(`HOME=${root}`)) processes.push(`process ${pid} ${command?.replaceAll("\0", " ").slice(0, 100)}`);
+  }
+  return [...directories, ...processes];
+}
