@@ -60,10 +60,15 @@ export function openBells(address: RedisAddress, log: Logger): QueueBells {
   const add = (name: string, kind: keyof typeof catalog, data: unknown, options: JobsOptions) =>
     attempt(`${name}`, () => queueNamed(name).add(kind, data, { attempts: 1, ...catalog[kind].keep, ...options }));
 
+  const moved = async (id: string): Promise<void> => {
+    await attempt("watchers of a run", () => redis.publish(channel.news(id), ""));
+  };
+
   return {
     run: async (id, cause) => {
-      await add(catalog.run.queue(), "run", { v: 1, run: id }, { deduplication: { id: `run-${id}-${cause}` } });
+      await Promise.all([add(catalog.run.queue(), "run", { v: 1, run: id }, { deduplication: { id: `run-${id}-${cause}` } }), moved(id)]);
     },
+    moved,
     step: async (bell) => {
       const { name, data, key } = addressOf(bell);
       await add(name, bell.verb, data, { deduplication: { id: key } });
@@ -74,7 +79,7 @@ export function openBells(address: RedisAddress, log: Logger): QueueBells {
       return add(name, bell.verb, data, { jobId: `${key}-${parent.id}`, parent, ignoreDependencyOnFailure: true });
     },
     output: async (notice) => {
-      await attempt("followers", () => redis.publish(channel.output(notice.execution), JSON.stringify(notice)));
+      await attempt("followers", () => redis.publish(channel.news(notice.execution), JSON.stringify(notice)));
     },
     execution: async (id) => {
       await attempt("a worker", () => redis.publish(channel.executions, id));

@@ -2,6 +2,6 @@
 export const channels = (prefix: string) => ({
   /** Ids of executions whose row wants a look by whoever works on them. */
   executions: `${prefix}:executions`,
-  /** Followers of one execution may read up to an offset. */
-  output: (execution: string) => `${prefix}:output:${execution}`,
+  /** More output of one execution is durable, or one run has moved. */
+  news: (id: string) => `${prefix}:news:${id}`,
 });

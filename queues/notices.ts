@@ -5,8 +5,8 @@ import { openPatientConnection, type RedisAddress } from "./connection.ts";
 export interface Notices {
   /** Calls `look` when somebody rang for this execution. Gives a function that stops it. */
   onExecution(id: string, look: () => void): () => void;
-  /** Calls `look` when more output of this execution is durable, and once when the subscription stands. */
-  onOutput(execution: string, look: () => void): () => void;
+  /** Calls `look` when more output of this execution is durable or this run has moved, and once when the subscription stands. */
+  onOutput(id: string, look: () => void): () => void;
   close(): void;
 }
 
@@ -46,8 +46,8 @@ export function openNotices(address: RedisAddress, onError: (error: Error) => vo
       listen(executionKey(id), look);
       return () => void forget(executionKey(id), look);
     },
-    onOutput: (execution, look) => {
-      const name = channel.output(execution);
+    onOutput: (id, look) => {
+      const name = channel.news(id);
       if (listen(name, look)) redis.subscribe(name).then(look, onError);
       return () => {
         if (forget(name, look)) redis.unsubscribe(name).catch(onError);

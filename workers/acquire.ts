@@ -8,7 +8,7 @@ import { outcomeOf, payloadOf } from "./outcome.ts";
 export function acquireJob(fleet: WorkerFleet, backend: string, bound: boolean, stop: AbortSignal) {
   return (job: Job): Promise<string> => {
     payloadOf(catalog.acquire.payload, job);
-    return outcomeOf(async () => {
+    return outcomeOf(fleet.log, async () => {
       let taken = 0;
       while (!stop.aborted && (await acquireNext(fleet, backend, bound))) taken += 1;
       return `${taken} taken`;

@@ -8,6 +8,6 @@ import { outcomeOf, payloadOf } from "./outcome.ts";
 export function executeJob(fleet: WorkerFleet, stop: AbortSignal) {
   return (job: Job): Promise<string> => {
     const { id } = payloadOf(catalog.execute.payload, job);
-    return outcomeOf(() => execute(fleet, id, stop));
+    return outcomeOf(fleet.log, () => execute(fleet, id, stop));
   };
 }

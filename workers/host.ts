@@ -33,7 +33,6 @@ export function openWorkers(address: RedisAddress, intakes: readonly Intake[], l
       drainDelay: 5,
     });
     worker.on("error", (error) => log.warn({ err: error, queue }, "BullMQ worker"));
-    worker.on("failed", (job, error) => log.warn({ err: error, queue, job: job?.id }, "job failed"));
     return worker;
   });
   let closing: Promise<unknown> | null = null;

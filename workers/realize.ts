@@ -9,7 +9,7 @@ import { outcomeOf, payloadOf } from "./outcome.ts";
 export function realizeJob(fleet: WorkerFleet, hostPaths: HostPathSource, stop: AbortSignal) {
   return (job: Job): Promise<string> => {
     const { id } = payloadOf(catalog.realize.payload, job);
-    return outcomeOf(async () => {
+    return outcomeOf(fleet.log, async () => {
       await realizeRun(fleet, hostPaths, id, stop);
       return "done";
     });

@@ -8,7 +8,7 @@ import { outcomeOf, payloadOf } from "./outcome.ts";
 export function releaseJob(fleet: WorkerFleet, stop: AbortSignal) {
   return (job: Job): Promise<string> => {
     const { id } = payloadOf(catalog.release.payload, job);
-    return outcomeOf(async () => {
+    return outcomeOf(fleet.log, async () => {
       await releaseLease(fleet, id, stop);
       return "done";
     });

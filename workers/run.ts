@@ -14,7 +14,7 @@ export function runJob(fleet: Fleet, bells: QueueBells) {
   return async (job: Job, token: string | undefined): Promise<string> => {
     const payload = payloadOf(catalog.run.payload, job);
     const runId = "run" in payload ? payload.run : await accept(fleet, job, payload);
-    return outcomeOf(async () => {
+    return outcomeOf(fleet.log, async () => {
       const advanced = await advanceRun(fleet, runId);
       if (advanced.steps.length === 0) return advanced.ended ? "ended" : "waits";
       await Promise.all(advanced.steps.map((step) => bells.stepUnder({ id: job.id ?? "", queue: job.queueQualifiedName }, step)));
@@ -25,7 +25,7 @@ export function runJob(fleet: Fleet, bells: QueueBells) {
 }
 
 async function accept(fleet: Fleet, job: Job, submission: { company: string; idempotencyKey: string; request: unknown }): Promise<string> {
-  const accepted = await outcomeOf(() => acceptRun(fleet.db, submission.company, submission.idempotencyKey, submission.request));
+  const accepted = await outcomeOf(fleet.log, () => acceptRun(fleet.db, submission.company, submission.idempotencyKey, submission.request));
   if (typeof accepted === "string") throw new Error(accepted);
   await job.updateData({ v: 1, run: accepted.run.id });
   return accepted.run.id;

@@ -39,15 +39,15 @@ export async function* eventsOf(transport: Transport, runId: string, options: Ev
         repeatable: true,
         signal: either,
       });
-      for await (const event of parsed(silence.broken(bodyOf(response, response.url, either)))) {
-        patience.succeeded();
+      patience.succeeded();
+      for await (const event of parsed(silence.broken(bodyOf(response, transport.url, either)))) {
         last = event.id;
         yield event;
         if (event.type === "end") return;
       }
-      throw unreachable(response.url, new Error("the events ended before the run did"));
+      throw unreachable(transport.url, new Error("the events ended before the run did"));
     } catch (error) {
-      await patience.after(silence.signal.aborted && signal?.aborted !== true ? unreachable(runId, silence.signal.reason) : error, signal);
+      await patience.after(silence.signal.aborted && signal?.aborted !== true ? unreachable(transport.url, silence.signal.reason) : error, signal);
     } finally {
       silence.end();
     }

@@ -20,8 +20,8 @@ export async function* outputOf(transport: Transport, runId: string, options: Ou
   for (;;) {
     try {
       const response = await transport.send({ path, query: { stream, offset, follow }, repeatable: true, signal });
-      for await (const piece of bodyOf(response, response.url, signal)) {
-        patience.succeeded();
+      patience.succeeded();
+      for await (const piece of bodyOf(response, transport.url, signal)) {
         offset += piece.length;
         yield piece;
       }

@@ -14,6 +14,8 @@ export interface Call {
 
 /** Speaks to one API with one token. */
 export interface Transport {
+  /** Where the API is. */
+  readonly url: string;
   /** The answer of a request that succeeded. Throws `LeaseholdRequestError`; an abort throws the signal's reason. */
   send(call: Call): Promise<Response>;
   json<T>(call: Call): Promise<T>;
@@ -61,6 +63,7 @@ export function openTransport(options: { url: string; token: string; fetch?: typ
   };
 
   return {
+    url: base,
     send: once,
     json: <T>(call: Call) =>
       repeated(call, async () => {

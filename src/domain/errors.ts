@@ -66,6 +66,12 @@ export const cancelled: Make = make("cancelled");
 export const isKind = (error: unknown, kind: ErrorKind): error is LeaseholdError =>
   error instanceof LeaseholdError && error.kind === kind;
 
-/** A line that says what went wrong, for rows and logs, cut so that a provider's essay does not fill a row. */
-export const reasonOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).slice(0, 500);
+/**
+ * A line that says what went wrong, for rows, jobs and logs, cut so that a provider's essay does not fill a row. An error
+ * that carries a statement's parameters speaks through its cause: parameters may be secret.
+ */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error).slice(0, 500);
+  if ("params" in error && error.cause !== undefined) return reasonOf(error.cause);
+  return error.message.slice(0, 500);
+}

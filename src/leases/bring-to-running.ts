@@ -1,7 +1,8 @@
 import { findEnvironment } from "../db/environments.ts";
 import { moveExecution } from "../db/executions.ts";
 import { findSituation } from "../db/runs.ts";
-import type { KillReason } from "../domain/outcome.ts";
+import { isKind } from "../domain/errors.ts";
+import type { Outcome } from "../domain/outcome.ts";
 import type { CommandSpec } from "../session/execution-place.ts";
 import type { Attempt } from "./attempt.ts";
 import { commandSpec } from "./command-spec.ts";
@@ -21,22 +22,19 @@ export async function bringToRunning(work: Attempt): Promise<boolean> {
   if (state.current.state === "created") {
     if (kill.reason !== null) {
       await place.plant(caller);
-      await finish(work, kill.reason);
+      await finish(work, { kind: kill.reason });
       return false;
     }
-    // Checked before the intent, so that a request that cannot be met ends as `not_started`.
+    // Checked before the intent: what cannot be met ends as `not_started`.
     const spec = await resolveSpec(work);
+    place.check(spec);
     const bootId = await place.bootId();
     state.current = await moveExecution(fleet.db, state.current, "intent", claim, { bootId });
     return start(work, spec);
   }
   if (state.current.state === "starting") {
     if ((await place.bootId()) !== state.current.bootId) {
-      await finishExecution(fleet, work.lease, state.current, claim, {
-        outcome: { kind: "lost", message: "the machine was restarted while the command was being started" },
-        killed: null,
-        dropped: null,
-      });
+      await finish(work, { kind: "lost", message: "the machine was restarted while the command was being started" });
       return false;
     }
     return start(work, await resolveSpec(work));
@@ -46,23 +44,34 @@ export async function bringToRunning(work: Attempt): Promise<boolean> {
 
 async function start(work: Attempt, spec: CommandSpec): Promise<boolean> {
   const { fleet, place, caller, claim, kill, state } = work;
-  if (kill.reason !== null && (await place.plant(caller)) === "planted") {
-    await finish(work, kill.reason);
+  const reason = kill.reason;
+  // A command that could be started when the intent was written may not be any more: its environment can be changed.
+  const never: Outcome | null = reason === null ? refusal(work, spec) : { kind: reason };
+  if (never !== null && (await place.plant(caller)) === "planted") {
+    await finish(work, never);
     return false;
   }
-  if (kill.reason !== null || (await place.start(caller, spec)) === "exists") {
-    const status = await place.status();
-    if (status.kind === "tombstone") {
-      await finish(work, kill.reason ?? "lease_ended");
-      return false;
-    }
+  if ((never !== null || (await place.start(caller, spec)) === "exists") && (await place.status()).kind === "tombstone") {
+    await finish(work, never ?? { kind: "lease_ended" });
+    return false;
   }
   state.current = await moveExecution(fleet.db, state.current, "started", claim);
   return true;
 }
 
-const finish = (work: Attempt, reason: KillReason): Promise<void> =>
-  finishExecution(work.fleet, work.lease, work.state.current, work.claim, { outcome: { kind: reason }, killed: null, dropped: nothingDropped });
+function refusal(work: Attempt, spec: CommandSpec): Outcome | null {
+  try {
+    work.place.check(spec);
+    return null;
+  } catch (error) {
+    if (!isKind(error, "invalid")) throw error;
+    return { kind: "not_started", reason: error.code, message: error.message };
+  }
+}
+
+/** Ends an execution whose command wrote nothing that anybody could have kept. */
+const finish = (work: Attempt, outcome: Outcome): Promise<void> =>
+  finishExecution(work.fleet, work.lease, work.state.current, work.claim, { outcome, killed: null, dropped: outcome.kind === "lost" ? null : nothingDropped });
 
 async function resolveSpec(work: Attempt): Promise<CommandSpec> {
   const { fleet, lease, session, state } = work;

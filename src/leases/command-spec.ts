@@ -1,9 +1,7 @@
-import { posix } from "node:path";
 import type { Environment } from "../db/environments.ts";
 import type { Execution } from "../db/executions.ts";
 import type { Run } from "../db/runs.ts";
 import { timing } from "../domain/defaults.ts";
-import { invalid } from "../domain/errors.ts";
 import type { CommandSpec } from "../session/execution-place.ts";
 import type { Session } from "../session/session.ts";
 
@@ -13,13 +11,9 @@ import type { Session } from "../session/session.ts";
  */
 export function commandSpec(execution: Execution, run: Run, environment: Environment | undefined, session: Session): CommandSpec {
   const { places } = session;
-  const cwd = posix.resolve(places.workspace, execution.cwd ?? ".");
-  if (cwd !== places.workspace && !cwd.startsWith(`${places.workspace}/`)) {
-    throw invalid("cwd_outside_workspace", `the directory ${execution.cwd} is outside the workspace; give one inside it`);
-  }
   return {
     argv: execution.argv,
-    cwd,
+    cwd: execution.cwd ?? ".",
     env: {
       ...session.env,
       ...environment?.envVars,

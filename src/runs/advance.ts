@@ -38,6 +38,7 @@ export async function advanceRun(fleet: Fleet, runId: string): Promise<Advanced>
     }
     try {
       steps.push(...(await carryOut(fleet, situation, move)));
+      await fleet.bells.moved(runId);
       // Whoever follows the run sees its new phase, and an execution to follow, at once.
       await fleet.bells.output({ execution: runId, stream: "final", end: 0 });
     } catch (error) {
@@ -85,9 +86,12 @@ async function carryOut(fleet: Fleet, situation: RunSituation, move: Exclude<Run
     }
     case "execute": {
       if (lease === null) return [];
-      const id = await fleet.db.transaction(async (tx) => {
-        const made = await insertExecution(tx, {
-          id: newId(),
+      const id = newId();
+      await fleet.db.transaction(async (tx) => {
+        // First the compare-and-set: of two that decide at once, the second finds out here.
+        await moveRun(tx, run, "executing", run.realizedAt === null ? { realizedAt: inMs(0) } : {});
+        await insertExecution(tx, {
+          id,
           companyId: run.companyId,
           leaseId: lease.id,
           runId: run.id,
@@ -98,8 +102,6 @@ async function carryOut(fleet: Fleet, situation: RunSituation, move: Exclude<Run
           timeoutMs: run.request.timeoutMs,
           outputLimit: run.request.outputLimit,
         });
-        await moveRun(tx, run, "executing", run.realizedAt === null ? { realizedAt: inMs(0) } : {});
-        return made.id;
       });
       return [{ verb: "execute", backend: lease.backend, host: lease.host, id, offer: 0 }];
     }

@@ -37,6 +37,8 @@ export interface Follow {
 export interface ExecutionPlace {
   /** An id of the running kernel there; another one means every process of before is dead. */
   bootId(): Promise<string>;
+  /** Throws `invalid` for what no start could make work, with what to change. Asks nobody. */
+  check(spec: CommandSpec): void;
   /**
    * Starts the command unless its directory exists: `mkdir` decides. `exists`: it was started before (or planted; ask
    * status). Throws `gone` when the lease is not there, `stale` for an old fence or offer.

@@ -27,6 +27,10 @@ export function executionPlace(session: Session, executionId: string): Execution
       return (await runScript(session, 'read -r id </proc/sys/kernel/random/boot_id && echo "$id"', [])).trim();
     },
 
+    check(spec) {
+      commandScript(session, spec);
+    },
+
     async start(caller, spec) {
       const command = commandScript(session, spec);
       const answer = await ask(

@@ -2,6 +2,7 @@ import { lstat, rename } from "node:fs/promises";
 import { isKind, refused } from "../../domain/errors.ts";
 import { retire } from "../../session/lease-directory.ts";
 import { leaseDirectory } from "./directories.ts";
+import { errnoOf } from "./errno.ts";
 import { readMarker } from "./marker.ts";
 import { localSession } from "./session.ts";
 import { leaveTombstone, removeTree, trashName } from "./trash.ts";
@@ -39,6 +40,12 @@ async function takeAway(root: string, key: string, directory: string, isDirector
   }
   // Like what a crash leaves there, it is found under a name that says somebody is at it.
   const mine = `${trash}.deleting.${key}`;
-  await rename(trash, mine);
+  try {
+    await rename(trash, mine);
+  } catch (error) {
+    // Another process, cleaning up, took it from the trash: it deletes it.
+    if (errnoOf(error) === "ENOENT") return;
+    throw error;
+  }
   await removeTree(mine);
 }

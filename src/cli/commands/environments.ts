@@ -1,0 +1,60 @@
+import type { Environment } from "../../client/index.ts";
+import { connect } from "../connect.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { answer, answerJson } from "../print.ts";
+import { printable, sayAgo } from "../say.ts";
+import { facts, table } from "../table.ts";
+import { take } from "../take.ts";
+
+export interface CreateOptions {
+  readonly driver: string;
+  readonly maxLeases?: number;
+  readonly envVar?: Record<string, string>;
+  readonly description?: string;
+  readonly json?: true;
+}
+
+export async function createEnvironment(name: string, options: CreateOptions): Promise<number> {
+  const made = await (await connect()).environments.create({
+    name,
+    driver: options.driver,
+    ...(options.maxLeases === undefined ? {} : { maxLeases: options.maxLeases }),
+    ...(options.envVar === undefined ? {} : { envVars: options.envVar }),
+    ...(options.description === undefined ? {} : { description: options.description }),
+  });
+  if (options.json === true) answerJson(made);
+  else answer(`Environment ${made.name} (${made.id}) is there. Use it with: leasehold run --env '${made.name}' -- COMMAND`);
+  return exitCodes.ok;
+}
+
+export async function listEnvironments(options: { readonly json?: true }): Promise<number> {
+  const all = await take((await connect()).environments.list({ pageSize: 200 }), Number.POSITIVE_INFINITY);
+  if (options.json === true) answerJson(all);
+  else if (all.length === 0) answer("There are no environments; the first run makes one for this machine.");
+  else answer(table(["NAME", "BACKEND", "STATUS", "MAX LEASES", "CREATED", "ID"], all.map((e) => [e.name, e.backend, e.status, limitOf(e), sayAgo(e.createdAt), e.id])));
+  return exitCodes.ok;
+}
+
+export async function showEnvironment(name: string, options: { readonly json?: true }): Promise<number> {
+  const e = await (await connect()).environments.get(name);
+  if (options.json === true) answerJson(e);
+  else {
+    answer(
+      facts([
+        ["Name", e.name],
+        ["Id", e.id],
+        ["Description", e.description === null ? null : printable(e.description)],
+        ["Driver", e.driver],
+        ["Backend", e.backend],
+        ["Status", e.status],
+        ["Max leases", limitOf(e)],
+        ["Variables", e.envNames.length === 0 ? null : e.envNames.join(", ")],
+        ["Config", JSON.stringify(e.config)],
+        ["Created", e.createdAt],
+      ]),
+    );
+  }
+  return exitCodes.ok;
+}
+
+const limitOf = (e: Environment): string => (e.maxLeases === null ? "unbounded" : String(e.maxLeases));

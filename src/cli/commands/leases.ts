@@ -1,0 +1,53 @@
+import type { Lease, LeaseSummary } from "../../client/index.ts";
+import { connect } from "../connect.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { answer, answerJson } from "../print.ts";
+import { printable, sayAgo, sayState } from "../say.ts";
+import { facts, table } from "../table.ts";
+import { take } from "../take.ts";
+
+export async function listLeases(options: { readonly state?: string; readonly limit: number; readonly json?: true }): Promise<number> {
+  const client = await connect();
+  // The API knows the states and says which there are.
+  const state = options.state as LeaseSummary["state"] | undefined;
+  const leases = await take(client.leases.list({ ...(state === undefined ? {} : { state }), pageSize: Math.min(options.limit, 200) }), options.limit);
+  if (options.json === true) answerJson(leases);
+  else if (leases.length === 0) answer("There are no such leases.");
+  else answer(table(["ID", "STATE", "BACKEND", "REQUESTED", "RUN"], leases.map((l) => [l.id, sayState(l.state), l.backend, sayAgo(l.requestedAt), l.runId ?? "-"])));
+  return exitCodes.ok;
+}
+
+export async function showLease(id: string, options: { readonly json?: true }): Promise<number> {
+  const lease = await (await connect()).leases.get(id);
+  if (options.json === true) answerJson(lease);
+  else answer(described(lease));
+  return exitCodes.ok;
+}
+
+function described(lease: Lease): string {
+  const about = facts([
+    ["Lease", lease.id],
+    ["State", sayState(lease.state)],
+    ["Backend", lease.backend],
+    ["Environment", lease.environmentId],
+    ["Run", lease.runId],
+    ["Host", lease.host],
+    ["Place", lease.target === null ? null : `${lease.target.transport} ${printable(lease.target.cwd)}`],
+    ["Fence", String(lease.fence)],
+    ["Expires", lease.expiresAt],
+    ["Never after", lease.maxExpiresAt],
+    ["Failure", lease.failureReason === null ? null : printable(lease.failureReason)],
+  ]);
+  const events = table(
+    ["AT", "EVENT", "STATE", "FENCE", "WHO", "WHY"],
+    lease.events.map((e) => [e.at, e.event, `${e.from ?? "-"} -> ${e.to}`, String(e.fence), printable(e.who), printable(e.why ?? "")]),
+  );
+  return `${about}\n\n${events}`;
+}
+
+export async function releaseLease(id: string, options: { readonly json?: true }): Promise<number> {
+  const lease = await (await connect()).leases.release(id);
+  if (options.json === true) answerJson(lease);
+  else answer(`Lease ${lease.id} is ${lease.state}.`);
+  return exitCodes.ok;
+}

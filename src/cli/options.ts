@@ -1,0 +1,34 @@
+import { InvalidArgumentError } from "commander";
+import parseDuration from "parse-duration";
+
+/** Parsers of option values. Each says what it wanted. */
+
+/** `90s`, `10m`, `1h30m`, `2d` in milliseconds. */
+export function duration(text: string): number {
+  // A bare number could be anything: seconds, minutes, milliseconds.
+  const ms = /^\s*\d+(\.\d+)?\s*$/.test(text) ? null : parseDuration(text);
+  if (ms === null || ms === undefined || !(ms > 0)) throw new InvalidArgumentError("Give a duration with its unit, like 90s, 10m or 1h30m.");
+  return Math.round(ms);
+}
+
+export const wholeNumber =
+  (min: number) =>
+  (text: string): number => {
+    const n = Number(text);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(n) || n < min) throw new InvalidArgumentError(`Give a whole number from ${min} on.`);
+    return n;
+  };
+
+/** `K=V`, as often as wanted. */
+export function variable(text: string, before: Readonly<Record<string, string>> | undefined): Record<string, string> {
+  const at = text.indexOf("=");
+  if (at < 1) throw new InvalidArgumentError("Give NAME=VALUE.");
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+/** `a,b`, at least one. */
+export function names(text: string): string[] {
+  const all = text.split(",").map((name) => name.trim());
+  if (all.includes("")) throw new InvalidArgumentError("Give names separated by commas.");
+  return all;
+}

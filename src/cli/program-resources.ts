@@ -1,0 +1,52 @@
+import { type Command, Option } from "commander";
+import { variable, wholeNumber } from "./options.ts";
+
+type Exit = (code: number) => void;
+
+export function environmentCommands(program: Command, exit: Exit): void {
+  const env = program.command("env").description("environments: places where runs can work");
+  env
+    .command("create")
+    .argument("<name>")
+    .description("make an environment")
+    .addOption(new Option("--driver <kind>", "what kind of place").choices(["local", "ssh", "sandbox", "plugin"]).default("local"))
+    .option("--max-leases <n>", "leases it may have at once; without it as many as come", wholeNumber(1))
+    .option("--env-var <name=value>", "environment variable of every command there; may be repeated", variable)
+    .option("--description <text>")
+    .option("--json", "answer in JSON")
+    .action(async (name: string, options: { driver: string }) => exit(await (await import("./commands/environments.ts")).createEnvironment(name, options)));
+  env
+    .command("list")
+    .description("environments, by name")
+    .option("--json", "answer in JSON")
+    .action(async (options: { json?: true }) => exit(await (await import("./commands/environments.ts")).listEnvironments(options)));
+  env
+    .command("show")
+    .argument("<name>", "name or id")
+    .description("an environment")
+    .option("--json", "answer in JSON")
+    .action(async (name: string, options: { json?: true }) => exit(await (await import("./commands/environments.ts")).showEnvironment(name, options)));
+}
+
+export function leaseCommands(program: Command, exit: Exit): void {
+  const lease = program.command("lease").description("leases: who has which place until when");
+  lease
+    .command("list")
+    .description("leases, newest first")
+    .option("--state <state>", "only those in this state, like active or stuck")
+    .option("--limit <n>", "at most so many", wholeNumber(1), 20)
+    .option("--json", "answer in JSON")
+    .action(async (options: { state?: string; limit: number; json?: true }) => exit(await (await import("./commands/leases.ts")).listLeases(options)));
+  lease
+    .command("show")
+    .argument("<id>")
+    .description("a lease, with everything that happened to it")
+    .option("--json", "answer in JSON")
+    .action(async (id: string, options: { json?: true }) => exit(await (await import("./commands/leases.ts")).showLease(id, options)));
+  lease
+    .command("release")
+    .argument("<id>")
+    .description("give a lease back; a run that still needs it ends")
+    .option("--json", "answer in JSON")
+    .action(async (id: string, options: { json?: true }) => exit(await (await import("./commands/leases.ts")).releaseLease(id, options)));
+}

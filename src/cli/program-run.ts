@@ -1,0 +1,48 @@
+import { type Command, Option } from "commander";
+import { wholeNumber } from "./options.ts";
+
+/** Commands about runs that are there. */
+export function runSubcommands(run: Command, command: readonly string[] | null, exit: (code: number) => void): void {
+  run.hook("preSubcommand", (_parent, sub) => {
+    if (command !== null) sub.error(`error: run ${sub.name()} takes no command after --; to run a program of that name: leasehold run -- ${sub.name()}`);
+  });
+  run
+    .command("list")
+    .description("runs, newest first")
+    .option("--open", "only those that have not ended")
+    .option("--limit <n>", "at most so many", wholeNumber(1), 20)
+    .option("--json", "answer in JSON")
+    .action(async (options: { open?: true; limit: number; json?: true }) => exit(await (await import("./commands/runs.ts")).listRuns(options)));
+  run
+    .command("show")
+    .argument("<id>")
+    .description("a run: what became of it and when")
+    .option("--json", "answer in JSON")
+    .action(async (id: string, options: { json?: true }) => exit(await (await import("./commands/runs.ts")).showRun(id, options)));
+  run
+    .command("logs")
+    .argument("<id>")
+    .description("what a run's command printed: its stdout on stdout, its stderr on stderr")
+    .option("-f, --follow", "wait for what is to come, until the command has ended")
+    .addOption(new Option("--stream <name>", "only this one, on stdout").choices(["stdout", "stderr"]))
+    .option("--offset <n>", "begin at this byte of --stream", wholeNumber(0))
+    .option("--json", "answer in JSON, a piece of output a line")
+    .action(async (id: string, options: { follow?: true; stream?: "stdout" | "stderr"; offset?: number; json?: true }, self: Command) => {
+      if (options.offset !== undefined && options.stream === undefined) self.error("error: --offset needs --stream: each stream counts its own bytes");
+      exit(await (await import("./commands/logs.ts")).showLogs(id, options));
+    });
+  run
+    .command("cancel")
+    .argument("<id>")
+    .description("end a run, in whatever phase it is")
+    .option("--json", "answer in JSON")
+    .action(async (id: string, options: { json?: true }) => exit(await (await import("./commands/runs.ts")).cancelRun(id, options)));
+  run
+    .command("attach")
+    .argument("<id>")
+    .description("be with a run as if `run` had just started it: its output from the first byte, its exit code, Ctrl-C cancels it")
+    .option("--from-end", "only output that is still to come")
+    .option("--verbose", "say on stderr what the run waits for, even where that is no terminal")
+    .option("--json", "answer in JSON, an event a line")
+    .action(async (id: string, options: { fromEnd?: true; verbose?: true; json?: true }) => exit(await (await import("./commands/attach.ts")).attach(id, options)));
+}

@@ -1,0 +1,88 @@
+import { Command, Option } from "commander";
+import { exitCodeHelp } from "./exit-codes.ts";
+import { duration, names, variable, wholeNumber } from "./options.ts";
+import { environmentCommands, leaseCommands } from "./program-resources.ts";
+import { runSubcommands } from "./program-run.ts";
+
+/** The long-running commands, which are not clients of the API: given from outside. */
+export interface LongRunning {
+  up(options: { workers?: number }): Promise<void>;
+  api(): Promise<void>;
+  worker(options: { backends: string[]; concurrency?: number }): Promise<void>;
+  reaper(): Promise<void>;
+  migrate(options: { json?: true }): Promise<void>;
+}
+
+export interface Invocation {
+  readonly version: string;
+  /** What stood after `--`: the command to run. Null when there was no `--`. */
+  readonly command: readonly string[] | null;
+  readonly longRunning: LongRunning;
+  /** Takes the exit code of what was done. */
+  readonly exit: (code: number) => void;
+}
+
+/** The whole command line. Each command loads what it needs when it is called, so that help is quick. */
+export function buildProgram(invocation: Invocation): Command {
+  const { version, longRunning } = invocation;
+  const program = new Command("leasehold")
+    .description("Leases execution environments to runs, and gives every one of them back")
+    .version(version)
+    .enablePositionalOptions()
+    .exitOverride()
+    .showHelpAfterError("(--help shows what there is)")
+    .addHelpText("after", `\n${exitCodeHelp}`);
+
+  runCommand(program, invocation);
+  environmentCommands(program, invocation.exit);
+  leaseCommands(program, invocation.exit);
+
+  program
+    .command("up")
+    .description("run a whole fleet on this machine: database, queue, API, workers, reaper")
+    .option("--workers <n>", "worker processes", wholeNumber(1))
+    .action((options: { workers?: number }) => longRunning.up(options));
+  program.command("api").description("serve the HTTP API").action(() => longRunning.api());
+  program
+    .command("worker")
+    .description("work on runs of some backends")
+    .requiredOption("--backends <names>", "backends to serve, separated by commas", names)
+    .option("--concurrency <n>", "executions to follow at once", wholeNumber(1))
+    .action((options: { backends: string[]; concurrency?: number }) => longRunning.worker(options));
+  program.command("reaper").description("end what is overdue and take up what was left").action(() => longRunning.reaper());
+  program
+    .command("migrate")
+    .description("bring the database to this version's schema")
+    .option("--json", "answer in JSON")
+    .action((options: { json?: true }) => longRunning.migrate(options));
+  return program;
+}
+
+function runCommand(program: Command, { command, exit }: Invocation): void {
+  const run = program
+    .command("run")
+    .description("run a command in an environment: streams its output, exits with its code, Ctrl-C cancels it")
+    .usage("[options] -- COMMAND [ARGS...]\n       leasehold run list|show|logs|cancel|attach")
+    .enablePositionalOptions()
+    .allowExcessArguments(true)
+    .option("--env <name>", "environment, by name or id; without it the company's default, or this machine")
+    .option("--workspace <dir>", "directory of this machine to copy in (LEASEHOLD_WORKSPACE_PATHS must allow it)")
+    .option("--cwd <dir>", "directory to start in, inside the workspace")
+    .option("--env-var <name=value>", "environment variable of the command; may be repeated", variable)
+    .option("--stdin <file>", "what the command reads on its stdin; - for ours")
+    .option("--timeout <duration>", "how long the command may run, like 90s or 2h", duration)
+    .option("--queue-timeout <duration>", "how long the run may wait for its environment", duration)
+    .option("--key <key>", "idempotency key: the same key gives the same run")
+    .option("--detach", "print the run's id and leave")
+    .option("--verbose", "say on stderr what the run waits for, even where that is no terminal")
+    .addOption(new Option("--json", "answer in JSON, an event a line"))
+    .addHelpText("after", `\n${exitCodeHelp}`)
+    .action(async (options: Record<string, never>, self: Command) => {
+      if (command === null || command.length === 0) {
+        self.error(self.args.length === 0 ? "error: give the command to run after --" : "error: the command to run stands after --, like: leasehold run -- echo hello");
+      }
+      if (self.args.length > 0) self.error(`error: ${self.args.join(" ")}: nothing but options may stand before --`);
+      exit(await (await import("./commands/run.ts")).runCommand(command ?? [], options));
+    });
+  runSubcommands(run, command, exit);
+}
