@@ -23,6 +23,9 @@ const sweepPayload = z.strictObject({ v: z.literal(1) });
 export type Verb = "acquire" | "realize" | "execute" | "release";
 export const verbs: readonly Verb[] = ["acquire", "realize", "execute", "release"];
 
+/** Which of the two a job on `runs` is meant to be: told apart first, so that what is wrong with it can be named. */
+export const isBell = (data: unknown): boolean => typeof data === "object" && data !== null && "run" in data;
+
 const keep = { removeOnComplete: retention.completedJobs, removeOnFail: retention.failedJobs } as const;
 
 export const catalog = {

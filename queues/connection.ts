@@ -30,6 +30,6 @@ function open(address: RedisAddress, options: Omit<RedisOptions, "replyMapping">
 export async function evictionWarning(redis: Redis): Promise<string | null> {
   const answer = await redis.config("GET", "maxmemory-policy").catch(() => null);
   const policy = Array.isArray(answer) ? answer[1] : answer !== null && typeof answer === "object" ? (answer as Record<string, unknown>)["maxmemory-policy"] : undefined;
-  if (policy === undefined || policy === "noeviction") return null;
-  return `Redis runs with maxmemory-policy ${String(policy)} and may drop jobs when its memory is full; set it to noeviction`;
+  if (typeof policy !== "string" || policy === "noeviction") return null;
+  return `Redis runs with maxmemory-policy ${policy} and may drop jobs when its memory is full; set it to noeviction`;
 }

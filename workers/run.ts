@@ -1,6 +1,6 @@
 import { type Job, WaitingChildrenError } from "bullmq";
 import type { QueueBells } from "../queues/bells.ts";
-import { catalog } from "../queues/catalog.ts";
+import { isBell, runBell, runSubmission } from "../queues/catalog.ts";
 import { acceptRun } from "../src/runs/accept.ts";
 import { advanceRun } from "../src/runs/advance.ts";
 import type { Fleet } from "../src/leases/fleet.ts";
@@ -12,8 +12,7 @@ import { outcomeOf, payloadOf } from "./outcome.ts";
  */
 export function runJob(fleet: Fleet, bells: QueueBells) {
   return async (job: Job, token: string | undefined): Promise<string> => {
-    const payload = payloadOf(catalog.run.payload, job);
-    const runId = "run" in payload ? payload.run : await accept(fleet, job, payload);
+    const runId = isBell(job.data) ? payloadOf(runBell, job).run : await accept(fleet, job, payloadOf(runSubmission, job));
     return outcomeOf(fleet.log, async () => {
       const advanced = await advanceRun(fleet, runId);
       if (advanced.steps.length === 0) return advanced.ended ? "ended" : "waits";

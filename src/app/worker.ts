@@ -31,7 +31,7 @@ export async function openWorkerFleet(config: Config, base: Base): Promise<{ fle
   const drivers = openDrivers(config, installation);
   const notices = openNotices(base.redis, (err) => base.log.warn({ err }, "Redis cannot be reached; listening again when it can"));
   return {
-    fleet: { db: base.database.db, bells: base.bells, log: base.log, who: base.who, installation, host: await hostIdentity(config.dataDir), driver: drivers.get, notices },
+    fleet: { db: base.database.db, bells: base.bells, log: base.log, who: base.who, installation, host: await hostIdentity(config.dataDir), driver: (backend) => drivers.get(backend), notices },
     backends: drivers.backends,
     close: async () => {
       notices.close();

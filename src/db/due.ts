@@ -2,7 +2,7 @@ import { sql, type SQL } from "drizzle-orm";
 import { limits, timing } from "../domain/defaults.ts";
 import type { Db } from "./client.ts";
 import type { Lease } from "./leases.ts";
-import { decode, inMs, rowsOf } from "./rows.ts";
+import { decode, inMs, rowsOf, textOrNull } from "./rows.ts";
 import { leases } from "./schema.ts";
 
 /**
@@ -45,7 +45,7 @@ export interface DueStep {
 const step = (r: Record<string, unknown>): DueStep => ({
   id: String(r["id"]),
   backend: String(r["backend"]),
-  host: r["host"] === null ? null : String(r["host"]),
+  host: textOrNull(r["host"]),
   offer: Number(r["offer"]),
 });
 
@@ -92,7 +92,7 @@ export async function waitingAcquires(db: Db, served: readonly { backend: string
             and l.host is not distinct from p.host and (l.due_at is null or l.due_at <= clock_timestamp())
             and (l.claim_until is null or l.claim_until < clock_timestamp()))`,
   );
-  return rows.map((r) => ({ backend: String(r["backend"]), host: r["host"] === null ? null : String(r["host"]) }));
+  return rows.map((r) => ({ backend: String(r["backend"]), host: textOrNull(r["host"]) }));
 }
 
 const leasesWhere = async (db: Db, where: SQL, order: SQL): Promise<Lease[]> =>

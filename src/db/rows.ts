@@ -15,6 +15,9 @@ export async function rowsOf(db: Db, statement: SQL): Promise<Record<string, unk
   return [...(await db.execute(statement))] as Record<string, unknown>[];
 }
 
+/** A text column of a hand-written statement. */
+export const textOrNull = (value: unknown): string | null => (typeof value === "string" ? value : null);
+
 /** `now + ms` by the database's clock. */
 export const inMs = (ms: number): SQL => sql`clock_timestamp() + make_interval(secs => ${ms / 1000})`;
 

@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { type AnyPgColumn, boolean, check, foreignKey, index, integer, jsonb, pgTable, primaryKey, text, unique, uniqueIndex, uuid } from "drizzle-orm/pg-core";
-import { driverKinds } from "../drivers/driver.ts";
+import { driverKinds } from "../domain/driver-kind.ts";
 import { executionStates } from "../domain/execution.ts";
 import { leaseEndings, leasePolicies, leaseStates } from "../domain/lease.ts";
 import { runPhases } from "../domain/run.ts";

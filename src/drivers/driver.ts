@@ -1,14 +1,12 @@
 import type { Logger } from "pino";
 import type { z } from "zod";
+import type { DriverKind } from "../domain/driver-kind.ts";
 import type { Session } from "../session/session.ts";
 
 /**
  * The driver contract. A driver knows one kind of place and nothing else: never the database, the queues, HTTP or
  * the process environment. What it declares exists; there are no optional verbs.
  */
-
-export const driverKinds = ["local", "ssh", "sandbox", "plugin"] as const;
-export type DriverKind = (typeof driverKinds)[number];
 
 /** What every verb gets beside its own arguments. */
 export interface CallContext {

@@ -27,6 +27,7 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
   runEventsRoutes(api, parts);
   environmentRoutes(api, parts);
   leaseRoutes(api, parts);
+  api.get("/queues/", (c) => c.redirect("/queues"));
   api.route("/queues", boardRoutes(parts));
 
   api.onError((error) => problemOf(error, parts.log));

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { driverKinds } from "../drivers/driver.ts";
+import { driverKinds } from "../domain/driver-kind.ts";
 import { environmentVariables } from "../domain/request.ts";
 
 /** What makes an environment. The driver's own schema checks `config`. */

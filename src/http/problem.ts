@@ -36,6 +36,8 @@ export function problemOf(error: unknown, log: Logger): Response {
   };
   const headers = new Headers({ "content-type": "application/problem+json", "cache-control": "no-store" });
   if (status === 401) headers.set("www-authenticate", 'Bearer realm="leasehold"');
+  // What is left of the body is not worth reading; the next request needs a connection of its own.
+  if (status === 413) headers.set("connection", "close");
   if (status === 503 || status === 429) headers.set("retry-after", String(ours?.retryAfter ?? comeAgain));
   return new Response(JSON.stringify(problem), { status, headers });
 }

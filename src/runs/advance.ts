@@ -39,8 +39,6 @@ export async function advanceRun(fleet: Fleet, runId: string): Promise<Advanced>
     try {
       steps.push(...(await carryOut(fleet, situation, move)));
       await fleet.bells.moved(runId);
-      // Whoever follows the run sees its new phase, and an execution to follow, at once.
-      await fleet.bells.output({ execution: runId, stream: "final", end: 0 });
     } catch (error) {
       // Somebody else decided, or something happened in between: look again.
       if (isKind(error, "stale") || isCollision(error)) continue;

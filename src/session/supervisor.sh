@@ -48,7 +48,8 @@ pump() {
 # gone as soon as the supervisor is.
 watch() {
 	while :; do
-		read -r beat _ <beat
+		# The supervisor was killed, and the lease has been given back since: its directory is gone.
+		[ -e beat ] && read -r beat _ <beat || return
 		now
 		left=$((beat + watchdog - now))
 		[ "$left" -gt 0 ] || break

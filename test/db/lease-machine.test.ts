@@ -13,7 +13,7 @@ let companyId: string;
 let drop: () => Promise<void>;
 beforeAll(async () => {
   const fresh = await freshDatabase();
-  drop = fresh.drop;
+  drop = () => fresh.drop();
   database = openDatabase(fresh.url, { name: "test" });
   companyId = (await ensureCompany(database.db, "test")).id;
 });

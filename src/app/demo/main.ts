@@ -32,7 +32,7 @@ async function demo(): Promise<boolean> {
     const runs = await Promise.all([leasehold.runs.create(request), leasehold.runs.create(request)]);
     const follows = runs.map((run, i) => follow(leasehold, run.id, `run ${i + 1}`));
 
-    await follows[0]?.printed(12);
+    await follows[0]?.printed(6);
     step("SIGKILL to the worker that executes run 1, in the middle");
     const took = await interrupt(fleet, runs[0]?.id ?? "");
     say(`worker ${took.killed} is dead; worker ${took.heir} follows the same command, ${(took.afterMs / 1000).toFixed(1)} s later, from byte ${took.fromByte}`);

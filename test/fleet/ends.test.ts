@@ -1,0 +1,219 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { sql } from "drizzle-orm";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { findExecution } from "../../src/db/executions.ts";
+import { findLease } from "../../src/db/leases.ts";
+import { readOutput } from "../../src/db/output.ts";
+import { cancelRun } from "../../src/runs/cancel.ts";
+import { eventually } from "../support/eventually.ts";
+import { leftovers } from "../support/fleet.ts";
+import { startStack, type Stack } from "../support/stack.ts";
+
+let stack: Stack;
+beforeEach(async () => {
+  stack = await startStack();
+});
+afterEach(() => stack.close());
+
+const cancel = (runId: string) => cancelRun({ db: stack.base.database.db, bells: stack.base.bells }, stack.companyId, runId);
+const running = (runId: string) =>
+  eventually(async () => {
+    const now = await stack.situation(runId);
+    if (now.execution?.state !== "running") throw new Error(now.run.phase);
+    return now;
+  });
+const output = async (executionId: string): Promise<string> => {
+  let text = "";
+  for (let at = 0; ; at = Buffer.byteLength(text)) {
+    const bytes = await readOutput(stack.base.database.db, executionId, "stdout", at);
+    if (bytes.length === 0) return text;
+    text += bytes.toString();
+  }
+};
+const nothingLeft = () => eventually(async () => expect(await leftovers(stack.config.dataDir)).toEqual([]));
+
+/** Background, setsid, double-forked and TERM-ignoring children, each a sleep that nobody waits for. */
+const family = `sleep 600 & setsid sleep 601 & (setsid sh -c 'sleep 602 &' &) ; sh -c 'trap "" TERM; sleep 603; sleep 604' & echo up; wait`;
+
+describe("cancel", () => {
+  it("I4: a run nobody has looked at yet", async () => {
+    const run = await stack.submit({ command: ["true"] });
+    await cancel(run.id);
+    await stack.worker();
+    const { run: ended, lease } = await stack.ended(run.id);
+    expect(ended.outcome).toEqual({ kind: "cancelled" });
+    expect(lease).toBeNull();
+  });
+
+  it("I4: a run that waits for a slot; nothing was ever made for it", async () => {
+    await stack.base.database.db.execute(sql`insert into environments (id, company_id, name, driver, backend, max_leases) values (gen_random_uuid(), ${stack.companyId}, 'Local', 'local', 'local', 1)`);
+    await stack.worker();
+    const first = await stack.submit({ command: ["sleep", "600"] });
+    await running(first.id);
+    const second = await stack.submit({ command: ["true"] });
+    await eventually(async () => expect((await stack.situation(second.id)).lease?.state).toBe("requested"));
+    await cancel(second.id);
+    const { run, lease } = await stack.ended(second.id);
+    expect(run.outcome).toEqual({ kind: "cancelled" });
+    expect(lease).toMatchObject({ state: "expired", fence: 0 });
+    await cancel(first.id);
+    expect((await stack.ended(first.id)).run.outcome).toEqual({ kind: "cancelled" });
+    await nothingLeft();
+  });
+
+  it("I8, I9: a running tree with background, setsid and double-forked children, all ended", async () => {
+    await stack.worker();
+    const run = await stack.submit({ command: ["sh", "-c", family] });
+    const { execution } = await running(run.id);
+    await eventually(async () => expect(await output(execution?.id ?? "")).toBe("up\n"));
+    const asked = performance.now();
+    await cancel(run.id);
+    await eventually(async () => expect((await findExecution(stack.base.database.db, execution?.id ?? ""))?.killReason).toBe("cancelled"));
+    expect(performance.now() - asked).toBeLessThan(5000);
+    const { run: ended, lease, execution: final } = await stack.ended(run.id);
+    expect(ended.outcome).toEqual({ kind: "cancelled" });
+    expect(final).toMatchObject({ killed: "swept", outputComplete: true });
+    expect(lease?.state).toBe("expired");
+    await nothingLeft();
+  });
+
+  it("I8: after the end changes nothing", async () => {
+    await stack.worker();
+    const run = await stack.submit({ command: ["true"] });
+    await stack.ended(run.id);
+    expect((await cancel(run.id)).outcome).toEqual({ kind: "exited", code: 0 });
+  });
+
+  it("is answered when the command has no time to notice: TERM ignored, KILL after the grace", async () => {
+    await stack.worker();
+    const run = await stack.submit({ command: ["sh", "-c", "trap '' TERM; echo up; while :; do sleep 1; done"] });
+    const { execution } = await running(run.id);
+    await eventually(async () => expect(await output(execution?.id ?? "")).toBe("up\n"));
+    await cancel(run.id);
+    expect((await stack.ended(run.id)).run.outcome).toEqual({ kind: "cancelled" });
+    await nothingLeft();
+  });
+});
+
+describe("a command ends", () => {
+  it("I8: by its timeout", async () => {
+    await stack.worker();
+    const run = await stack.submit({ command: ["sh", "-c", "echo begun; sleep 600"], timeoutMs: 500 });
+    const { run: ended, lease, execution } = await stack.ended(run.id);
+    expect(ended.outcome).toEqual({ kind: "timed_out" });
+    expect(execution).toMatchObject({ killed: "swept", stdoutBytes: 6 });
+    expect(lease?.state).toBe("failed");
+    await nothingLeft();
+  });
+
+  it("I8: by a signal of its own", async () => {
+    await stack.worker();
+    const run = await stack.submit({ command: ["sh", "-c", "kill -SEGV $$"] });
+    expect((await stack.ended(run.id)).run.outcome).toMatchObject({ kind: "signalled", signal: "SIGSEGV" });
+  });
+
+  it("I8: with 137 of its own, which is no signal", async () => {
+    await stack.worker();
+    const run = await stack.submit({ command: ["sh", "-c", "exit 137"] });
+    expect((await stack.ended(run.id)).run.outcome).toEqual({ kind: "exited", code: 137 });
+  });
+
+  it("I8: not at all, because there is no such program", async () => {
+    await stack.worker();
+    const run = await stack.submit({ command: ["no-such-program"] });
+    const { run: ended, execution } = await stack.ended(run.id);
+    expect(ended.outcome).toMatchObject({ kind: "not_started", reason: "command_not_found" });
+    expect(execution?.outputComplete).toBe(true);
+  });
+
+  it("I8: not at all, because its directory is outside the workspace", async () => {
+    await stack.worker();
+    const run = await stack.submit({ command: ["true"], cwd: "../.." });
+    expect((await stack.ended(run.id)).run.outcome).toMatchObject({ kind: "not_started", reason: "cwd_outside_workspace" });
+  });
+
+  it("I4: when its lease is not renewed, and the supervisor's place is given back", async () => {
+    await stack.worker();
+    const run = await stack.submit({ command: ["sleep", "600"] });
+    const { lease } = await running(run.id);
+    await stack.base.database.db.execute(sql`update environment_leases set expires_at = clock_timestamp() - interval '1 second', max_expires_at = clock_timestamp() where id = ${lease?.id}`);
+    const { run: ended, execution } = await stack.ended(run.id);
+    expect(ended.outcome).toEqual({ kind: "lease_ended" });
+    expect(execution?.killed).toBe("swept");
+    expect((await findLease(stack.base.database.db, lease?.id ?? ""))?.state).toBe("expired");
+    await nothingLeft();
+  });
+
+  it("I6: as lost, when its supervisor was killed; what it left is ended, and it is not run again", async () => {
+    await stack.worker();
+    const run = await stack.submit({ command: ["sh", "-c", "echo once; sleep 600"] });
+    const { execution, lease } = await running(run.id);
+    await eventually(async () => expect(await output(execution?.id ?? "")).toBe("once\n"));
+    const directory = join(stack.config.dataDir, "leases", lease?.id ?? "", "control", "x", execution?.id ?? "");
+    process.kill(Number((await readFile(join(directory, "sup"), "utf8")).split(" ")[0]), "SIGKILL");
+    const { run: ended, execution: final } = await stack.ended(run.id);
+    expect(ended.outcome).toMatchObject({ kind: "lost" });
+    expect(final).toMatchObject({ killed: "swept", outputComplete: false, stdoutDropped: null, stdoutBytes: 5 });
+    await nothingLeft();
+  });
+
+  it("I7: with more output than is kept: the kept part is a prefix, the rest is counted", async () => {
+    await stack.worker();
+    const run = await stack.submit({ command: ["sh", "-c", "head -c 100000 /dev/zero | tr '\\0' x; echo end >&2"], outputLimit: 1000 });
+    const { execution } = await stack.ended(run.id);
+    expect(execution).toMatchObject({ stdoutBytes: 1000, stdoutDropped: 99_000, stderrBytes: 4, stderrDropped: 0, outputComplete: false });
+    expect(await output(execution?.id ?? "")).toBe("x".repeat(1000));
+  });
+});
+
+describe("what a command is given", () => {
+  it("only its own environment, its own places, and stdin byte for byte", async () => {
+    await stack.worker();
+    const stdin = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
+    const run = await stack.submit({ command: ["sh", "-c", "env | cut -d= -f1 | sort; echo $GIVEN; pwd; od -An -tx1 -v | tr -d ' \\n'"], env: { GIVEN: "a 'quoted' \n value" }, stdin: stdin.toString("base64") });
+    const { execution, lease } = await stack.ended(run.id);
+    const text = await output(execution?.id ?? "");
+    expect(text).toContain(stdin.toString("hex"));
+    expect(text).toContain(`${stack.config.dataDir}/leases/${lease?.id}/workspace`);
+    expect(text.split("\n").filter((name) => /^[A-Z_]+$/.test(name))).toEqual(["GIVEN", "HOME", "LEASEHOLD_EXECUTION", "LEASEHOLD_LEASE", "LEASEHOLD_RUN", "PATH", "PWD", "TMPDIR"]);
+  });
+
+  it("2 MB of environment is refused before anything is written down", async () => {
+    await expect(stack.submit({ command: ["true"], env: Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`V${i}`, "x".repeat(100_000)])) })).rejects.toMatchObject({ kind: "invalid", code: "request_invalid" });
+  });
+
+  it("NUL in an argument is refused with the field's name", async () => {
+    await expect(stack.submit({ command: ["printf", "a\0b"] })).rejects.toMatchObject({ kind: "invalid", faults: [{ field: "request.command.1" }] });
+  });
+});
+
+describe("a host path as workspace", () => {
+  const asks = (path: string) => stack.submit({ command: ["ls"], workspace: { kind: "host_path", path } });
+
+  it("is copied in where the configuration allows it, and the original stays as it is", async () => {
+    await stack.close();
+    const source = join(process.cwd(), "examples/roman");
+    stack = await startStack({ workspacePaths: [process.cwd()] });
+    await stack.worker();
+    const before = await readdir(source);
+    const run = await stack.submit({ command: ["sh", "-c", "ls; rm -r *"], workspace: { kind: "host_path", path: source } });
+    const { run: ended, execution } = await stack.ended(run.id);
+    expect(ended.outcome).toEqual({ kind: "exited", code: 0 });
+    expect((await output(execution?.id ?? "")).split("\n").slice(0, -1)).toEqual(before.toSorted());
+    expect(await readdir(source)).toEqual(before);
+    const file = await asks(join(source, "package.json"));
+    expect((await stack.ended(file.id)).run.outcome).toMatchObject({ kind: "not_started", reason: "workspace_not_directory" });
+    const missing = await asks(join(source, "nothing"));
+    expect((await stack.ended(missing.id)).run.outcome).toMatchObject({ kind: "not_started", reason: "workspace_not_found" });
+    await nothingLeft();
+  });
+
+  it("is refused where it does not, naming the setting", async () => {
+    await stack.worker();
+    const run = await asks("/etc");
+    const { run: ended, lease } = await stack.ended(run.id);
+    expect(ended.outcome).toMatchObject({ kind: "not_started", reason: "workspace_not_allowed", message: expect.stringContaining("LEASEHOLD_WORKSPACE_PATHS") as string });
+    expect(lease?.state).toBe("failed");
+  });
+});

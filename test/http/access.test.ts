@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ensureLocalEnvironment } from "../../src/db/environments.ts";
+import { type ApiServer, startApi } from "./api-server.ts";
+import { executing } from "./run-states.ts";
+
+let server: ApiServer;
+let ids: { run: string; lease: string; environment: string };
+beforeAll(async () => {
+  server = await startApi();
+  const { runId, lease } = await executing(server, server.acme.id);
+  ids = { run: runId, lease: lease.id, environment: (await ensureLocalEnvironment(server.db, server.acme.id)).id };
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+interface Route {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  /** Status for acme's producer and operator. */
+  readonly own: number;
+  /** Status for somebody else's producer: as if it were not there, or only their own. */
+  readonly foreign: number;
+  readonly body?: unknown;
+}
+
+const routes: readonly Route[] = [
+  { method: "POST", path: "/v1/runs", own: 201, foreign: 201, body: { command: ["true"] } },
+  { method: "GET", path: "/v1/runs", own: 200, foreign: 200 },
+  { method: "GET", path: "/v1/runs/{run}", own: 200, foreign: 404 },
+  { method: "GET", path: "/v1/runs/{run}/output", own: 200, foreign: 404 },
+  { method: "GET", path: "/v1/runs/{run}/output?follow=true", own: 200, foreign: 404 },
+  { method: "GET", path: "/v1/runs/{run}/events", own: 200, foreign: 404 },
+  { method: "POST", path: "/v1/environments", own: 409, foreign: 201, body: { name: "Mine", driver: "local" } },
+  { method: "GET", path: "/v1/environments", own: 200, foreign: 200 },
+  { method: "GET", path: "/v1/environments/{environment}", own: 200, foreign: 404 },
+  { method: "GET", path: "/v1/environments/Local", own: 200, foreign: 404 },
+  { method: "GET", path: "/v1/leases", own: 200, foreign: 200 },
+  { method: "GET", path: "/v1/leases/{lease}", own: 200, foreign: 404 },
+  { method: "POST", path: "/v1/leases/{lease}/release", own: 200, foreign: 404 },
+  { method: "POST", path: "/v1/runs/{run}/cancel", own: 200, foreign: 404 },
+  { method: "GET", path: "/v1/nothing", own: 404, foreign: 404 },
+];
+const open: readonly Route[] = [
+  { method: "GET", path: "/healthz", own: 200, foreign: 200 },
+  { method: "GET", path: "/readyz", own: 200, foreign: 200 },
+];
+
+const ask = async ({ method, path, body }: Route, token: string | null): Promise<Response> => {
+  const filled = path.replace("{run}", ids.run).replace("{lease}", ids.lease).replace("{environment}", ids.environment);
+  const response = await server.request(filled, { method, token, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+  if (response.headers.get("content-type")?.includes("json") !== true) await response.body?.cancel();
+  return response;
+};
+
+describe("I12: who may ask for what", () => {
+  it.each(routes)("I12: $method $path is nothing for who has no token", async (route) => {
+    const response = await ask(route, null);
+    expect(response.status).toBe(401);
+    expect(response.headers.get("www-authenticate")).toBe('Bearer realm="leasehold"');
+    expect(await response.json()).toMatchObject({ code: "token_missing", status: 401 });
+  });
+
+  it.each(routes)("I12: $method $path is nothing for a token nobody has", async (route) => {
+    const response = await ask(route, `${server.acme.producer}x`);
+    expect(response.status).toBe(401);
+    expect(await response.text()).not.toContain(server.acme.producer);
+  });
+
+  it.each(routes)("I12: $method $path of one company does not exist for another", async (route) => {
+    const response = await ask(route, server.other.producer);
+    expect(response.status).toBe(route.foreign);
+    const text = await response.text();
+    // A refusal repeats what was asked for, and nothing else tells of what another company has.
+    if (response.ok) for (const id of Object.values(ids)) expect(text).not.toContain(id);
+    else expect(JSON.parse(text)).toMatchObject({ code: expect.stringMatching(/_not_found$/), status: 404 });
+  });
+
+  it.each(routes.flatMap((route) => (["producer", "operator"] as const).map((role) => ({ ...route, role }))))("$method $path for the company's own $role", async ({ role, ...route }) => {
+    expect((await ask(route, server.acme[role])).status).toBe(route.own);
+  });
+
+  it.each(open)("$method $path needs no token", async (route) => {
+    expect((await ask(route, null)).status).toBe(route.own);
+  });
+});

@@ -1,0 +1,98 @@
+import { randomUUID } from "node:crypto";
+import type { Db } from "../../src/db/client.ts";
+import { ensureLocalEnvironment, type Environment } from "../../src/db/environments.ts";
+import { claimExecution, type Execution, insertExecution, moveExecution } from "../../src/db/executions.ts";
+import { type Lease, moveLease } from "../../src/db/leases.ts";
+import { appendOutput } from "../../src/db/output.ts";
+import { inMs } from "../../src/db/rows.ts";
+import { findSituation, moveRun, type Run } from "../../src/db/runs.ts";
+import type { Bells } from "../../src/domain/bells.ts";
+import { newClaim } from "../../src/domain/claim.ts";
+import { timing } from "../../src/domain/defaults.ts";
+import type { StreamName } from "../../src/domain/execution.ts";
+import { newId } from "../../src/domain/ids.ts";
+import type { Outcome } from "../../src/domain/outcome.ts";
+import type { RunRequestInput } from "../../src/domain/request.ts";
+import { requestLease } from "../../src/leases/request.ts";
+import { acceptRun } from "../../src/runs/accept.ts";
+
+/** Brings runs into states with the functions that workers use, without a worker. */
+
+export interface Parts {
+  readonly db: Db;
+  readonly bells: Bells;
+}
+
+export async function accepted({ db }: Parts, companyId: string, request: RunRequestInput = { command: ["true"] }): Promise<Run> {
+  return (await acceptRun(db, companyId, randomUUID(), request)).run;
+}
+
+/** A run whose lease is requested. */
+export async function acquiring(parts: Parts, companyId: string, options: { request?: RunRequestInput; environment?: Environment } = {}): Promise<{ run: Run; lease: Lease }> {
+  const run = await accepted(parts, companyId, options.request);
+  const environment = options.environment ?? (await ensureLocalEnvironment(parts.db, companyId));
+  const lease = await requestLease(parts.db, run, environment, "test");
+  return { lease, run: await moveRun(parts.db, run, "acquiring", { environmentId: environment.id, environmentReason: "local", leaseId: lease.id, acquiringAt: inMs(0) }) };
+}
+
+/** Makes a requested lease active. */
+export async function activate({ db }: Parts, lease: Lease): Promise<Lease> {
+  const claim = newClaim("test");
+  const claimed = await moveLease(db, lease, { event: "claim", who: "test", claim, patch: { acquireDeadline: inMs(timing.acquireWait) } });
+  const patch = { handle: { v: 1 }, acquiredAt: inMs(0), expiresAt: inMs(timing.leaseLife) };
+  return moveLease(db, claimed, { event: "acquired", who: "test", claim, patch });
+}
+
+/** A run whose command is running, and the pen of the worker that follows it. */
+export interface Executing {
+  readonly runId: string;
+  readonly lease: Lease;
+  readonly print: (stream: StreamName, bytes: Buffer | string) => Promise<void>;
+  /** The command ends, its lease is released, the run ends. */
+  readonly end: (outcome: Outcome) => Promise<void>;
+}
+
+export async function executing(parts: Parts, companyId: string, request?: RunRequestInput): Promise<Executing> {
+  return execute(parts, await acquiring(parts, companyId, request === undefined ? {} : { request }));
+}
+
+export async function execute(parts: Parts, waiting: { run: Run; lease: Lease }): Promise<Executing> {
+  const { db, bells } = parts;
+  const runId = waiting.run.id;
+  const lease = await activate(parts, waiting.lease);
+  const id = newId();
+  const ready = await mustFind(db, runId);
+  await moveRun(db, ready, "executing", { realizedAt: inMs(0) });
+  await insertExecution(db, { id, companyId: lease.companyId, leaseId: lease.id, runId, ordinal: 1, argv: ready.request.command, timeoutMs: 60_000, outputLimit: 1_000_000 });
+  await bells.moved(runId);
+  const claim = newClaim("test");
+  const claimed = await claimExecution(db, id, claim);
+  if (claimed === null) throw new Error("somebody else has it");
+  const starting = await moveExecution(db, claimed, "intent", claim, { bootId: "boot" });
+  const running: Execution = await moveExecution(db, starting, "started", claim);
+  const at = { stdout: 0, stderr: 0 };
+  return {
+    runId,
+    lease,
+    print: async (stream, text) => {
+      const bytes = Buffer.from(text);
+      await appendOutput(db, running, claim, stream, at[stream], bytes);
+      at[stream] += bytes.length;
+      await bells.output({ execution: id, stream, end: at[stream] });
+    },
+    end: async (outcome) => {
+      await moveExecution(db, running, "finish", claim, { outcome, outputComplete: true, stdoutDropped: 0, stderrDropped: 0 });
+      await bells.output({ execution: id, stream: "final", end: 0 });
+      const over = await moveRun(db, await mustFind(db, runId), "releasing", { outcome });
+      await bells.moved(runId);
+      await moveRun(db, over, "ended");
+      await bells.moved(runId);
+    },
+  };
+}
+
+async function mustFind(db: Db, runId: string): Promise<Run> {
+  const found = await findSituation(db, runId);
+  if (found === undefined) throw new Error(`no run ${runId}`);
+  return found.run;
+}
