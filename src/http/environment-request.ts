@@ -6,9 +6,8 @@ import { environmentVariables } from "../domain/request.ts";
 export const environmentRequest = z.strictObject({
   name: z
     .string()
-    .min(1)
     .max(100)
-    .regex(/^[^\p{C}\p{Z}](?:[^\p{C}\p{Zl}\p{Zp}]*[^\p{C}\p{Z}])?$/u, "must be printable, without spaces at its ends"),
+    .regex(/^[^\p{C}\p{Z}](?:[^\p{C}\p{Zl}\p{Zp}]*[^\p{C}\p{Z}])?$/u, "must be something printable, without spaces at its ends"),
   description: z.string().max(1000).refine((text) => !text.includes("\0"), "contains a NUL character; remove it").optional(),
   driver: z.enum(driverKinds, `must be one of ${driverKinds.join(", ")}`),
   config: z.record(z.string(), z.unknown()).default({}),

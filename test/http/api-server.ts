@@ -1,5 +1,6 @@
 import { serve, type ServerType } from "@hono/node-server";
 import { Queue } from "bullmq";
+import type { Redis } from "ioredis";
 import type { AddressInfo, Socket } from "node:net";
 import { inject } from "vitest";
 import { openBells } from "../../queues/bells.ts";
@@ -28,6 +29,9 @@ export interface ApiServer extends AsyncDisposable {
   readonly port: number;
   readonly db: Db;
   readonly bells: Bells;
+  readonly redis: Redis;
+  /** Of all queues. */
+  readonly prefix: string;
   readonly acme: Company;
   readonly other: Company;
   /** What `readyz` finds; the test's to change. */
@@ -98,6 +102,8 @@ export async function startApi(): Promise<ApiServer> {
     port,
     db,
     bells,
+    redis,
+    prefix: address.prefix,
     acme,
     other: await company("other"),
     checks,

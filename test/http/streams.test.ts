@@ -145,30 +145,36 @@ describe("GET /v1/runs/:id/events", () => {
 });
 
 describe("a stream", () => {
-  it("is let go when nobody takes it any more, even while it waits", async () => {
+  /** One piece, then silence. */
+  function silent() {
     const gone = new AbortController();
-    let released = false;
-    async function* silent(): AsyncGenerator<Uint8Array> {
+    const state = { released: false };
+    async function* pieces(): AsyncGenerator<Uint8Array> {
       try {
+        yield Buffer.from("first");
         await new Promise<void>((resolve) => gone.signal.addEventListener("abort", () => resolve()));
       } finally {
-        released = true;
+        state.released = true;
       }
     }
-    const reader = byteStream(silent(), { gone }).getReader();
+    return { gone, state, pieces: pieces() };
+  }
+
+  it("is let go when nobody takes it any more, even while it waits", async () => {
+    const { gone, state, pieces } = silent();
+    const reader = byteStream(pieces, { gone }).getReader();
+    await reader.read();
     const pending = reader.read();
     await reader.cancel();
     expect((await pending).done).toBe(true);
-    expect(released).toBe(true);
+    expect(state.released).toBe(true);
   });
 
   it("says that it is still there, as long as somebody listens", async () => {
-    const gone = new AbortController();
-    async function* silent(): AsyncGenerator<Uint8Array> {
-      await new Promise<void>((resolve) => gone.signal.addEventListener("abort", () => resolve()));
-    }
-    const reader = byteStream(silent(), { gone, heartbeat: { bytes: Buffer.from(":"), everyMs: 5 } }).getReader();
-    for (let i = 0; i < 3; i++) expect(Buffer.from((await reader.read()).value ?? []).toString()).toBe(":");
+    const { gone, pieces } = silent();
+    const reader = byteStream(pieces, { gone, heartbeat: { bytes: Buffer.from(":"), everyMs: 5 } }).getReader();
+    const read = async () => Buffer.from((await reader.read()).value ?? []).toString();
+    expect([await read(), await read(), await read()]).toEqual(["first", ":", ":"]);
     await reader.cancel();
   });
 

@@ -1,0 +1,127 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { childEnvironment, readConfig } from "../../src/config.ts";
+import { eventually } from "../support/eventually.ts";
+import { leftovers } from "../support/fleet.ts";
+
+const main = fileURLToPath(new URL("../../dist/src/cli/main.js", import.meta.url));
+
+let dataDir: string;
+let running: Up[];
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), "leasehold-up-"));
+  running = [];
+});
+afterEach(async () => {
+  for (const up of running) await up.end();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+interface Up {
+  readonly pid: number;
+  said(): string;
+  signal(signal: NodeJS.Signals): void;
+  readonly gone: Promise<number | null>;
+  end(): Promise<void>;
+}
+
+const environment = (): NodeJS.ProcessEnv => ({
+  ...childEnvironment({ ...readConfig({}), dataDir, port: 0 }, { PATH: process.env["PATH"] }),
+  DATABASE_URL: "",
+  REDIS_URL: "",
+});
+
+function up(): Up {
+  const child: ChildProcess = spawn(process.execPath, [main, "up", "--workers", "1"], { env: environment(), stdio: ["ignore", "pipe", "pipe"] });
+  let text = "";
+  child.stdout?.on("data", (piece: Buffer) => (text += piece.toString()));
+  child.stderr?.on("data", (piece: Buffer) => (text += piece.toString()));
+  const gone = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
+  const one: Up = {
+    pid: child.pid ?? 0,
+    said: () => text,
+    signal: (signal) => void child.kill(signal),
+    gone,
+    end: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill("SIGTERM");
+      await gone;
+    },
+  };
+  running.push(one);
+  return one;
+}
+
+const ready = async (one: Up): Promise<Up> => {
+  await eventually(() => expect(one.said()).toContain("Ctrl-C stops the fleet"), { timeoutMs: 20_000 });
+  return one;
+};
+
+/** Runs the command line, and gives what it printed and its exit code. */
+async function leasehold(...args: string[]): Promise<{ out: string; err: string; code: number | null }> {
+  const child = spawn(process.execPath, [main, ...args], { env: environment(), stdio: ["ignore", "pipe", "pipe"] });
+  let [out, err] = ["", ""];
+  child.stdout.on("data", (piece: Buffer) => (out += piece.toString()));
+  child.stderr.on("data", (piece: Buffer) => (err += piece.toString()));
+  const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  return { out, err, code };
+}
+
+const slow = ["sh", "-c", "for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 1; done"];
+const whole = "1\n2\n3\n4\n5\n6\n7\n8\n";
+
+describe("leasehold up", () => {
+  it("runs a command, and refuses a second up on its directory by pid and URL", async () => {
+    const first = await ready(up());
+    expect(await leasehold("run", "--", "sh", "-c", "echo out; echo err >&2; exit 7")).toEqual({ out: "out\n", err: "err\n", code: 7 });
+    expect((await stat(join(dataDir, "token"))).mode & 0o777).toBe(0o600);
+    const second = await leasehold("up");
+    expect(second.code).not.toBe(0);
+    expect(second.err).toContain(`process ${first.pid}`);
+    expect(second.err).toMatch(/http:\/\/127\.0\.0\.1:\d+/);
+    first.signal("SIGINT");
+    expect(await first.gone).toBe(0);
+    expect(await leasehold("run", "list")).toMatchObject({ code: 69, err: expect.stringContaining("leasehold up") as string });
+  });
+
+  it("I6, I7: at the first Ctrl-C hands running commands on; the next up follows them to the last byte", async () => {
+    const first = await ready(up());
+    const run = (await leasehold("run", "--detach", "--", ...slow)).out.trim();
+    await eventually(async () => expect((await leasehold("run", "logs", run)).out).toContain("2\n"));
+    first.signal("SIGINT");
+    await first.gone;
+    expect(first.said()).toContain("1 running command goes on");
+    expect(await leftovers(dataDir)).not.toEqual([]);
+    await ready(up());
+    expect(await leasehold("run", "attach", run)).toMatchObject({ out: whole, code: 0 });
+    await eventually(async () => expect(await leftovers(dataDir)).toEqual([]));
+  });
+
+  it("I9: at the second Ctrl-C ends them, and gives everything back", async () => {
+    const first = await ready(up());
+    const run = (await leasehold("run", "--detach", "--", "sleep", "600")).out.trim();
+    await eventually(async () => expect((await leasehold("run", "show", run, "--json")).out).toContain('"state":"running"'));
+    first.signal("SIGINT");
+    await eventually(() => expect(first.said()).toContain("running command goes on"));
+    first.signal("SIGINT");
+    await first.gone;
+    expect(first.said()).toContain("Ending them.");
+    expect(await leftovers(dataDir)).toEqual([]);
+    await ready(up());
+    expect((await leasehold("run", "show", run, "--json")).out).toContain('"outcome":{"kind":"cancelled"}');
+  });
+
+  it("I6, I7, I13: is killed, and the next one recovers: services, processes, the running command", async () => {
+    const first = await ready(up());
+    const run = (await leasehold("run", "--detach", "--", ...slow)).out.trim();
+    await eventually(async () => expect((await leasehold("run", "logs", run)).out).toContain("1\n"));
+    first.signal("SIGKILL");
+    await first.gone;
+    await ready(up());
+    expect(await leasehold("run", "attach", run)).toMatchObject({ out: whole, code: 0 });
+  });
+});
