@@ -18,13 +18,16 @@ export function configuration(): Config {
   }
 }
 
+/** Somebody waits at the keyboard: an API that does not answer at first is not there. One that was is waited for. */
+const patience = { request: 3000 };
+
 /** A client of the API that the configuration names, or else of the fleet that `leasehold up` runs on this machine. */
 export async function connect(): Promise<Leasehold> {
   const config = configuration();
   if (config.url !== undefined) {
     // The token of this machine's own fleet is nobody else's business.
     if (config.token === undefined) throw new CliError(exitCodes.config, "LEASEHOLD_URL is set and LEASEHOLD_TOKEN is not; set it to a token of that API");
-    return new Leasehold({ url: config.url, token: config.token });
+    return new Leasehold({ url: config.url, token: config.token, patience });
   }
   const url = (await readable(() => readOwner(config.dataDir), config.dataDir))?.url;
   if (url === undefined) {
@@ -35,7 +38,7 @@ export async function connect(): Promise<Leasehold> {
   }
   const token = config.token ?? (await readable(() => readIfThere(join(config.dataDir, "token")), config.dataDir))?.trim();
   if (token === undefined || token === "") throw new CliError(exitCodes.config, `there is no token in ${join(config.dataDir, "token")}; set LEASEHOLD_TOKEN`);
-  return new Leasehold({ url, token });
+  return new Leasehold({ url, token, patience });
 }
 
 async function readable<T>(read: () => Promise<T>, dataDir: string): Promise<T> {

@@ -17,8 +17,8 @@ export function coloured(colour: Colour, text: string, stream: WriteStream = pro
   return `\u001b[${on}m${text}\u001b[${off}m`;
 }
 
-/** Columns of the terminal; null where stdout is none. */
-export const terminalWidth = (): number | null => (process.stdout.isTTY ? process.stdout.columns : null);
+/** Columns of the terminal; null where stdout is none, or one that does not know. */
+export const terminalWidth = (): number | null => (process.stdout.isTTY && process.stdout.columns > 0 ? process.stdout.columns : null);
 
 export const isTerminal = (stream: "stdout" | "stderr"): boolean => process[stream].isTTY;
 
@@ -43,7 +43,7 @@ let progressShown = false;
 export function progress(line: string): void {
   if (!process.stderr.isTTY) return;
   clearProgress();
-  process.stderr.write(coloured("dim", line.slice(0, Math.max(1, process.stderr.columns - 1)), process.stderr));
+  process.stderr.write(coloured("dim", line.slice(0, Math.max(20, process.stderr.columns) - 1), process.stderr));
   progressShown = true;
 }
 

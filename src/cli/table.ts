@@ -1,27 +1,26 @@
+import { stripVTControlCharacters } from "node:util";
 import Table from "cli-table3";
 import { coloured, terminalWidth } from "./print.ts";
 
 const bare = { top: "", "top-mid": "", "top-left": "", "top-right": "", bottom: "", "bottom-mid": "", "bottom-left": "", "bottom-right": "", left: "", "left-mid": "", mid: "", "mid-mid": "", right: "", "right-mid": "", middle: "  " };
 const gap = 2;
-/** No column is made narrower than this. */
+/** The last column is not made narrower than this. */
 const narrowest = 8;
 
-/** Rows under headings. On a terminal the widest columns are cut until a row fits; elsewhere nothing is cut. */
+/**
+ * Rows under headings. On a terminal the last column, which is the one to read and not to copy, is cut until a row fits;
+ * elsewhere nothing is cut.
+ */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = headings.map((heading, i) => Math.max(heading.length, ...rows.map((row) => (row[i] ?? "").length)));
+  const widths = headings.map((heading, i) => Math.max(heading.length, ...rows.map((row) => stripVTControlCharacters(row[i] ?? "").length)));
   const wanted = terminalWidth();
-  if (wanted !== null) fit(widths, wanted - gap * (widths.length - 1));
+  if (wanted !== null) {
+    const others = widths.slice(0, -1).reduce((sum, width) => sum + width + gap, 0);
+    widths.push(Math.min(widths.pop() ?? 0, Math.max(narrowest, wanted - others)));
+  }
   const made = new Table({ chars: bare, colWidths: widths, style: { "padding-left": 0, "padding-right": 0, head: [], border: [] } });
   made.push(headings.map((heading) => coloured("bold", heading)), ...rows.map((row) => [...row]));
   return made.toString().replace(/ +$/gm, "");
-}
-
-function fit(widths: number[], room: number): void {
-  for (let over = widths.reduce((a, b) => a + b, 0) - room; over > 0; over--) {
-    const widest = widths.indexOf(Math.max(...widths));
-    if ((widths[widest] ?? 0) <= narrowest) return;
-    widths[widest] = (widths[widest] ?? 0) - 1;
-  }
 }
 
 /** Facts about one thing, a line each; those that are null are left out. */

@@ -26,7 +26,7 @@ const longestSilence = 45_000;
 /** A run's events up to and with its `end`. When the connection breaks, goes on after the last event given. */
 export async function* eventsOf(transport: Transport, runId: string, options: EventsOptions): AsyncGenerator<RunEvent> {
   const { output = true, signal } = options;
-  const patience = new Patience();
+  const patience = new Patience(transport.patience);
   let last = options.from;
   for (;;) {
     const silence = new Silence(longestSilence);

@@ -1,5 +1,6 @@
 import { Environments } from "./environments.ts";
 import { Leases } from "./leases.ts";
+import type { PatienceTimes } from "./retry.ts";
 import { Runs } from "./runs.ts";
 import { openTransport } from "./transport.ts";
 
@@ -10,10 +11,11 @@ export interface LeaseholdOptions {
   readonly token: string;
   /** Used instead of the global `fetch`, for proxies and tests. */
   readonly fetch?: typeof fetch;
+  readonly patience?: PatienceTimes;
 }
 
 /**
- * A client of one Leasehold API. Requests that may be repeated are, for about half a minute, when no answer comes or the
+ * A client of one Leasehold API. Requests that may be repeated are, for half a minute unless `patience` says otherwise, when no answer comes or the
  * answer is "not now"; streams go on where they broke. Everything throws `LeaseholdRequestError`.
  */
 export class Leasehold {

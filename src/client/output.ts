@@ -15,7 +15,7 @@ export interface OutputOptions {
 export async function* outputOf(transport: Transport, runId: string, options: OutputOptions): AsyncGenerator<Uint8Array> {
   const { stream = "stdout", follow = false, signal } = options;
   const path = `/v1/runs/${encodeURIComponent(runId)}/output`;
-  const patience = new Patience();
+  const patience = new Patience(transport.patience);
   let offset = options.offset ?? 0;
   for (;;) {
     try {

@@ -1,8 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { LeaseholdRequestError } from "./error.ts";
 
-/** Milliseconds for which a request or a broken stream is tried again before the caller hears of it. */
-const patience = 30_000;
+/** For how long what failed is tried again before the caller hears of it. Milliseconds. */
+export interface PatienceTimes {
+  /** A request, and a stream that has not begun. Default 30 s. */
+  readonly request?: number;
+  /** A stream that broke. Default 30 s. */
+  readonly stream?: number;
+}
+
+const usual = 30_000;
 const firstWait = 200;
 const longestWait = 5000;
 
@@ -12,11 +19,19 @@ const passes = (error: unknown): error is LeaseholdRequestError =>
 
 /** Waits between tries that fail for reasons that pass, and gives up when there was no success for long. */
 export class Patience {
+  #limit: number;
+  readonly #times: PatienceTimes;
   #since: number | null = null;
   #failures = 0;
 
-  /** Something came through: begin to count anew. */
+  constructor(times: PatienceTimes) {
+    this.#times = times;
+    this.#limit = times.request ?? usual;
+  }
+
+  /** The stream came through: begin to count anew. */
   succeeded(): void {
+    this.#limit = this.#times.stream ?? usual;
     this.#since = null;
     this.#failures = 0;
   }
@@ -27,7 +42,7 @@ export class Patience {
     this.#since ??= performance.now();
     const doubled = Math.min(longestWait, firstWait * 2 ** this.#failures++);
     const wait = Math.max((error.retryAfter ?? 0) * 1000, doubled / 2 + (doubled / 2) * Math.random());
-    if (performance.now() - this.#since + wait > patience) throw error;
+    if (performance.now() - this.#since + wait > this.#limit) throw error;
     await sleep(wait, undefined, signal === undefined ? {} : { signal });
   }
 }

@@ -1,5 +1,5 @@
 import { errorOf, unreachable } from "./error.ts";
-import { Patience } from "./retry.ts";
+import { Patience, type PatienceTimes } from "./retry.ts";
 
 export interface Call {
   readonly method?: "GET" | "POST";
@@ -16,14 +16,16 @@ export interface Call {
 export interface Transport {
   /** Where the API is. */
   readonly url: string;
+  readonly patience: PatienceTimes;
   /** The answer of a request that succeeded. Throws `LeaseholdRequestError`; an abort throws the signal's reason. */
   send(call: Call): Promise<Response>;
   json<T>(call: Call): Promise<T>;
 }
 
-export function openTransport(options: { url: string; token: string; fetch?: typeof fetch | undefined }): Transport {
+export function openTransport(options: { url: string; token: string; fetch?: typeof fetch | undefined; patience?: PatienceTimes | undefined }): Transport {
   const base = options.url.replace(/\/+$/, "");
   const request = options.fetch ?? fetch;
+  const times = options.patience ?? {};
 
   const once = async (call: Call): Promise<Response> => {
     const url = new URL(base + call.path);
@@ -51,7 +53,7 @@ export function openTransport(options: { url: string; token: string; fetch?: typ
   };
 
   const repeated = async <T>(call: Call, attempt: () => Promise<T>): Promise<T> => {
-    const patience = new Patience();
+    const patience = new Patience(times);
     for (;;) {
       try {
         return await attempt();
@@ -64,6 +66,7 @@ export function openTransport(options: { url: string; token: string; fetch?: typ
 
   return {
     url: base,
+    patience: times,
     send: once,
     json: <T>(call: Call) =>
       repeated(call, async () => {

@@ -1,5 +1,6 @@
 import type { Waiting } from "../client/wire.ts";
 import type { Db } from "../db/client.ts";
+import { findEnvironment } from "../db/environments.ts";
 import { queuePosition } from "../db/lease-claims.ts";
 import type { Lease } from "../db/leases.ts";
 import type { RunSituation } from "../db/runs.ts";
@@ -41,7 +42,8 @@ async function waitingForLease(db: Db, lease: Lease): Promise<Waiting | null> {
   if (lease.fence > 0) return { code: "provider", reason: "the provider is full; it is asked again" };
   const { ahead, used, maxLeases } = await queuePosition(db, lease);
   if (maxLeases !== null && (used >= maxLeases || ahead > 0)) {
-    return { code: "slot", reason: `waits for a slot of environment ${lease.environmentId} (max ${maxLeases}): ${ahead} ahead`, ahead };
+    const environment = lease.environmentId === null ? undefined : await findEnvironment(db, lease.companyId, lease.environmentId);
+    return { code: "slot", reason: `waits for a slot of environment ${environment?.name ?? "?"} (max ${maxLeases}): ${ahead} ahead`, ahead };
   }
   return { code: "worker", reason: `waits for a worker of ${lease.backend}` };
 }

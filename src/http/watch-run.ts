@@ -58,7 +58,11 @@ export async function* watchRun(
         }
         const { run, execution } = situation ?? {};
         if (execution != null) {
-          listen(execution.id, bell.ring);
+          listen(execution.id, () => {
+            // The first that is heard of a command is that it runs.
+            moved ||= situation?.execution?.startedAt == null;
+            bell.ring();
+          });
           yield* newOutput(parts.db, execution.id, offsets, signal);
         }
         if (run?.phase === "ended" && run.outcome !== null) {

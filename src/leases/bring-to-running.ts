@@ -5,6 +5,7 @@ import { isKind } from "../domain/errors.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import type { CommandSpec } from "../session/execution-place.ts";
 import type { Attempt } from "./attempt.ts";
+import { bootIdAt } from "./boot-id.ts";
 import { commandSpec } from "./command-spec.ts";
 import { finishExecution } from "./finish-execution.ts";
 
@@ -28,12 +29,12 @@ export async function bringToRunning(work: Attempt): Promise<boolean> {
     // Checked before the intent: what cannot be met ends as `not_started`.
     const spec = await resolveSpec(work);
     place.check(spec);
-    const bootId = await place.bootId();
+    const bootId = await bootIdAt(work.driver, place);
     state.current = await moveExecution(fleet.db, state.current, "intent", claim, { bootId });
     return start(work, spec);
   }
   if (state.current.state === "starting") {
-    if ((await place.bootId()) !== state.current.bootId) {
+    if ((await bootIdAt(work.driver, place)) !== state.current.bootId) {
       await finish(work, { kind: "lost", message: "the machine was restarted while the command was being started" });
       return false;
     }

@@ -39,6 +39,8 @@ export async function advanceRun(fleet: Fleet, runId: string): Promise<Advanced>
     try {
       steps.push(...(await carryOut(fleet, situation, move)));
       await fleet.bells.moved(runId);
+      // A step that is to be rung now makes the run due when it is done; reading the row again would tell nothing new.
+      if (steps.length > 0) return { ended: false, steps };
     } catch (error) {
       // Somebody else decided, or something happened in between: look again.
       if (isKind(error, "stale") || isCollision(error)) continue;

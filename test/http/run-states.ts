@@ -29,10 +29,14 @@ export async function accepted({ db }: Parts, companyId: string, request: RunReq
 
 /** A run whose lease is requested. */
 export async function acquiring(parts: Parts, companyId: string, options: { request?: RunRequestInput; environment?: Environment } = {}): Promise<{ run: Run; lease: Lease }> {
-  const run = await accepted(parts, companyId, options.request);
-  const environment = options.environment ?? (await ensureLocalEnvironment(parts.db, companyId));
-  const lease = await requestLease(parts.db, run, environment, "test");
-  return { lease, run: await moveRun(parts.db, run, "acquiring", { environmentId: environment.id, environmentReason: "local", leaseId: lease.id, acquiringAt: inMs(0) }) };
+  return lease(parts, await accepted(parts, companyId, options.request), options.environment);
+}
+
+/** Requests a lease for an accepted run. */
+export async function lease(parts: Parts, run: Run, chosen?: Environment): Promise<{ run: Run; lease: Lease }> {
+  const environment = chosen ?? (await ensureLocalEnvironment(parts.db, run.companyId));
+  const requested = await requestLease(parts.db, run, environment, "test");
+  return { lease: requested, run: await moveRun(parts.db, run, "acquiring", { environmentId: environment.id, environmentReason: "local", leaseId: requested.id, acquiringAt: inMs(0) }) };
 }
 
 /** Makes a requested lease active. */
@@ -59,11 +63,11 @@ export async function executing(parts: Parts, companyId: string, request?: RunRe
 export async function execute(parts: Parts, waiting: { run: Run; lease: Lease }): Promise<Executing> {
   const { db, bells } = parts;
   const runId = waiting.run.id;
-  const lease = await activate(parts, waiting.lease);
+  const active = await activate(parts, waiting.lease);
   const id = newId();
   const ready = await mustFind(db, runId);
   await moveRun(db, ready, "executing", { realizedAt: inMs(0) });
-  await insertExecution(db, { id, companyId: lease.companyId, leaseId: lease.id, runId, ordinal: 1, argv: ready.request.command, timeoutMs: 60_000, outputLimit: 1_000_000 });
+  await insertExecution(db, { id, companyId: active.companyId, leaseId: active.id, runId, ordinal: 1, argv: ready.request.command, timeoutMs: 60_000, outputLimit: 1_000_000 });
   await bells.moved(runId);
   const claim = newClaim("test");
   const claimed = await claimExecution(db, id, claim);
@@ -73,7 +77,7 @@ export async function execute(parts: Parts, waiting: { run: Run; lease: Lease })
   const at = { stdout: 0, stderr: 0 };
   return {
     runId,
-    lease,
+    lease: active,
     print: async (stream, text) => {
       const bytes = Buffer.from(text);
       await appendOutput(db, running, claim, stream, at[stream], bytes);

@@ -1,5 +1,5 @@
-import type { Run, RunSummary } from "../../client/index.ts";
-import { describeOutcome } from "../../domain/outcome.ts";
+import type { Outcome, Run, RunSummary } from "../../client/index.ts";
+import { describeOutcome, resultOf } from "../../domain/outcome.ts";
 import { connect } from "../connect.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { answer, answerJson } from "../print.ts";
@@ -30,6 +30,12 @@ export async function showRun(id: string, options: { readonly json?: true }): Pr
   return exitCodes.ok;
 }
 
+const sayOutcome = (outcome: Outcome): string => {
+  const result = resultOf(outcome);
+  const description = printable(describeOutcome(outcome));
+  return result === "succeeded" || result === "failed" ? `${sayState(result)}: ${description}` : description;
+};
+
 function described(run: Run): string {
   const { execution, lease } = run;
   const about = facts([
@@ -37,7 +43,7 @@ function described(run: Run): string {
     ["Command", sayCommand(run.command)],
     ["Phase", run.phase],
     ["Waiting", run.waiting === null ? null : printable(run.waiting.reason)],
-    ["Outcome", run.outcome === null ? null : `${sayState(run.result ?? "")}: ${printable(describeOutcome(run.outcome))}`],
+    ["Outcome", run.outcome === null ? null : sayOutcome(run.outcome)],
     ["Processes", execution?.killed ?? null],
     ["Output", execution === null ? null : `${execution.stdoutBytes} bytes of stdout, ${execution.stderrBytes} of stderr${execution.outputComplete === false ? ", not complete" : ""}`],
     ["Environment", run.environmentId === null ? null : `${run.environmentId} (${run.environmentReason ?? "?"})`],
@@ -55,7 +61,7 @@ function described(run: Run): string {
 export async function cancelRun(id: string, options: { readonly json?: true }): Promise<number> {
   const run = await (await connect()).runs.cancel(id);
   if (options.json === true) answerJson(run);
-  else if (run.phase === "ended") answer(`Run ${run.id} has ended: ${run.outcome === null ? "" : printable(describeOutcome(run.outcome))}`);
+  else if (run.outcome !== null) answer(`Run ${run.id} has ended already: ${printable(describeOutcome(run.outcome))}.`);
   else answer(`Run ${run.id} is being cancelled. See it end with: leasehold run attach ${run.id}`);
   return exitCodes.ok;
 }

@@ -1,0 +1,40 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import Table from "cli-table3";
+import { pino } from "pino";
+import { readConfig } from "../src/config.ts";
+import { startFleet } from "../src/app/up/fleet.ts";
+import { latency } from "./latency.ts";
+import { output } from "./output.ts";
+import type { Bench } from "./scenario.ts";
+import { throughput } from "./throughput.ts";
+import { takeover } from "./takeover.ts";
+
+/** Measures a fleet of its own on this machine; every figure beside a raw limit taken in the same run. */
+const scenarios: Record<string, Bench> = { latency, throughput, output, takeover };
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !(name in scenarios));
+if (unknown.length > 0) {
+  process.stderr.write(`no scenario ${unknown.join(", ")}; there are ${Object.keys(scenarios).join(", ")}\n`);
+  process.exit(64);
+}
+
+const dataDir = await mkdtemp(join(tmpdir(), "leasehold-bench-"));
+const config = { ...readConfig(), dataDir, databaseUrl: undefined, redisUrl: undefined, port: 0, logLevel: "error" };
+const fleet = await startFleet(config, { workers: 3, backends: ["local"] }, pino({ level: "silent" }));
+try {
+  const table = new Table({ head: ["scenario", "what", "leasehold", "raw limit", "ratio"], style: { head: [], border: [] }, colAligns: ["left", "left", "right", "right", "right"] });
+  for (const [name, scenario] of Object.entries(scenarios)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue;
+    process.stderr.write(`${name} ...\n`);
+    for (const row of await scenario(fleet)) {
+      table.push([name, row.what, row.measured, row.raw ?? "", row.ratio === undefined ? "" : row.ratio.toFixed(2)]);
+    }
+  }
+  process.stdout.write(`${availableParallelism()} cores, Node ${process.version}, 3 worker processes\n${table.toString()}\n`);
+} finally {
+  await fleet.stopServices();
+  await rm(dataDir, { recursive: true, force: true });
+}
