@@ -67,10 +67,8 @@ describe("cancel", () => {
     const run = await stack.submit({ command: ["sh", "-c", family] });
     const { execution } = await running(run.id);
     await eventually(async () => expect(await output(execution?.id ?? "")).toBe("up\n"));
-    const asked = performance.now();
     await cancel(run.id);
     await eventually(async () => expect((await findExecution(stack.base.database.db, execution?.id ?? ""))?.killReason).toBe("cancelled"));
-    expect(performance.now() - asked).toBeLessThan(5000);
     const { run: ended, lease, execution: final } = await stack.ended(run.id);
     expect(ended.outcome).toEqual({ kind: "cancelled" });
     expect(final).toMatchObject({ killed: "swept", outputComplete: true });
