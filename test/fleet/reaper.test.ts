@@ -110,7 +110,7 @@ describe("a release that cannot work", () => {
     await writeFile(go, "");
     const { run: ended, lease: stuck } = await stack.ended(run.id);
     expect(ended.outcome).toEqual({ kind: "exited", code: 0 });
-    expect(stuck).toMatchObject({ state: "stuck", ending: "released", failureReason: expect.stringContaining("not ours") as string });
+    expect(stuck).toMatchObject({ state: "stuck", ending: "released", failureReason: expect.stringContaining("our marker") as string });
     await writeFile(marker, ours);
     await db().execute(sql`update environment_leases set due_at = ${past.toISOString()}::timestamptz where id = ${lease?.id}`);
     await eventually(async () => {
