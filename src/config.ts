@@ -4,13 +4,15 @@ import { z } from "zod";
 import { pools } from "./domain/defaults.ts";
 import { parse } from "./domain/parse.ts";
 
-const port = z.coerce.number().int().min(0).max(65_535);
-const count = (fallback: number) => z.coerce.number().int().min(1).max(10_000).default(fallback);
+const whole = (min: number, max: number) =>
+  z.coerce.number(`must be a whole number from ${min} to ${max}`).int(`must be a whole number from ${min} to ${max}`).min(min).max(max);
+const port = whole(0, 65_535);
+const count = (fallback: number) => whole(1, 10_000).default(fallback);
 const url = (protocols: readonly string[], example: string) =>
   z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), `must look like ${example}`);
 
 /** What the environment may say. `docs/reference.md` lists it; a test keeps the list equal to this schema. */
-export const settings = z.object({
+export const settings = z.strictObject({
   /** Postgres of the fleet. Without it `leasehold up` brings its own. */
   DATABASE_URL: url(["postgres:", "postgresql:"], "postgres://user:password@host:5432/database").optional(),
   /** Redis of the fleet. Without it `leasehold up` brings its own. */
@@ -60,15 +62,9 @@ function defaultDataDir(env: NodeJS.ProcessEnv): string {
 
 /** Reads the configuration. The only reader of the process environment; all faults are reported at once. */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
-  const unknown = Object.keys(env).filter((name) => name.startsWith("LEASEHOLD_") && !(name in settings.shape));
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));
-  const s = parse(
-    settings.superRefine((_value, context) => {
-      for (const name of unknown) context.addIssue({ code: "custom", path: [name], message: "is not a setting of Leasehold; see docs/reference.md" });
-    }),
-    given,
-    "environment",
-  );
+  const ours = (name: string): boolean => name in settings.shape || name.startsWith("LEASEHOLD_");
+  const given = Object.fromEntries(Object.entries(env).filter(([name, value]) => ours(name) && value !== undefined && value !== ""));
+  const s = parse(settings, given, "environment");
   return {
     databaseUrl: s.DATABASE_URL,
     redisUrl: s.REDIS_URL,

@@ -48,9 +48,21 @@ export async function acceptRun(db: Db, companyId: string, key: string, hash: Bu
   return { run: old, fresh: false };
 }
 
+/** A run without its stdin, which may be a megabyte and matters only to whoever starts the command; empty where there is one. */
+const lightRun = {
+  ...getTableColumns(runs),
+  request: sql<RunRequest>`case when ${runs.request} ? 'stdin' then jsonb_set(${runs.request}, '{stdin}', '""') else ${runs.request} end`.mapWith(runs.request),
+};
+
+/** A run's whole request, stdin included. */
+export async function findRequest(db: Db, runId: string): Promise<RunRequest | undefined> {
+  const [row] = await db.select({ request: runs.request }).from(runs).where(eq(runs.id, runId));
+  return row?.request;
+}
+
 export async function findSituation(db: Db, runId: string): Promise<RunSituation | undefined> {
   const [row] = await db
-    .select({ run: getTableColumns(runs), lease: getTableColumns(leases), execution: getTableColumns(executions) })
+    .select({ run: lightRun, lease: getTableColumns(leases), execution: getTableColumns(executions) })
     .from(runs)
     .leftJoin(leases, eq(leases.id, runs.leaseId))
     .leftJoin(executions, eq(executions.runId, runs.id))
@@ -68,7 +80,7 @@ export async function getSituation(db: Db, companyId: string, runId: string): Pr
 /** A page of a company's runs, newest first. */
 export async function listRuns(db: Db, companyId: string, page: { before?: string; limit: number; open?: boolean }): Promise<RunSituation[]> {
   return db
-    .select({ run: getTableColumns(runs), lease: getTableColumns(leases), execution: getTableColumns(executions) })
+    .select({ run: lightRun, lease: getTableColumns(leases), execution: getTableColumns(executions) })
     .from(runs)
     .leftJoin(leases, eq(leases.id, runs.leaseId))
     .leftJoin(executions, eq(executions.runId, runs.id))

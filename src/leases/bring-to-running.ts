@@ -1,6 +1,6 @@
 import { findEnvironment } from "../db/environments.ts";
 import { moveExecution } from "../db/executions.ts";
-import { findSituation } from "../db/runs.ts";
+import { findRequest } from "../db/runs.ts";
 import { isKind } from "../domain/errors.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import type { CommandSpec } from "../session/execution-place.ts";
@@ -57,6 +57,8 @@ async function start(work: Attempt, spec: CommandSpec): Promise<boolean> {
     return false;
   }
   state.current = await moveExecution(fleet.db, state.current, "started", claim);
+  // Who watches the run need not wait for its first byte to see that it runs.
+  if (state.current.runId !== null) await fleet.bells.moved(state.current.runId);
   return true;
 }
 
@@ -76,8 +78,9 @@ const finish = (work: Attempt, outcome: Outcome): Promise<void> =>
 
 async function resolveSpec(work: Attempt): Promise<CommandSpec> {
   const { fleet, lease, session, state } = work;
-  const situation = state.current.runId === null ? undefined : await findSituation(fleet.db, state.current.runId);
-  if (situation === undefined) throw new Error(`execution ${state.current.id} has no run`);
+  const runId = state.current.runId;
+  const request = runId === null ? undefined : await findRequest(fleet.db, runId);
+  if (runId === null || request === undefined) throw new Error(`execution ${state.current.id} has no run`);
   const environment = lease.environmentId === null ? undefined : await findEnvironment(fleet.db, lease.companyId, lease.environmentId);
-  return commandSpec(state.current, situation.run, environment, session);
+  return commandSpec(state.current, { id: runId, request }, environment, session);
 }

@@ -9,7 +9,7 @@ import type { Session } from "../session/session.ts";
  * What is to be run, from the run's request and its environment. The command gets nothing of the worker's own
  * environment: the place's own variables (PATH), then the environment's, then the run's, then the four that say where it is.
  */
-export function commandSpec(execution: Execution, run: Run, environment: Environment | undefined, session: Session): CommandSpec {
+export function commandSpec(execution: Execution, run: Pick<Run, "id" | "request">, environment: Environment | undefined, session: Session): CommandSpec {
   const { places } = session;
   return {
     argv: execution.argv,

@@ -1,10 +1,10 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 const main = resolve(import.meta.dirname, "../../dist/src/cli/main.js");
-const emptyDataDir = mkdtempSync(join(tmpdir(), "leasehold-cli-"));
+/** No fleet was ever here. */
+const noDataDir = join(tmpdir(), `leasehold-cli-none-${process.pid}`);
 
 export interface Ended {
   readonly code: number | null;
@@ -21,7 +21,7 @@ export interface Running {
 
 /** Starts the built command line in an environment that has only what is given. */
 export function start(args: readonly string[], env: Record<string, string> = {}): Running {
-  const child = spawn(process.execPath, [main, ...args], { env: { PATH: process.env["PATH"] ?? "", LEASEHOLD_DATA_DIR: emptyDataDir, ...env } });
+  const child = spawn(process.execPath, [main, ...args], { env: { PATH: process.env["PATH"] ?? "", LEASEHOLD_DATA_DIR: noDataDir, ...env } });
   const text = { stdout: "", stderr: "" };
   const looks = new Set<() => void>();
   for (const stream of ["stdout", "stderr"] as const) {

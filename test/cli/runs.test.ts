@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { listRuns, type Run } from "../../src/db/runs.ts";
+import { findRequest, listRuns, type Run } from "../../src/db/runs.ts";
 import { eventually } from "../support/eventually.ts";
 import { type ApiServer, startApi } from "../http/api-server.ts";
 import { accepted, execute, type Executing, executing, lease as leaseOf } from "../http/run-states.ts";
@@ -52,11 +52,12 @@ describe("leasehold run", () => {
       ["run", "--detach", "--cwd", "sub", "--env-var", "A=1", "--env-var", "B=x=y", "--stdin", file, "--timeout", "90s", "--queue-timeout", "1h30m", "--workspace", ".", "--key", "k1", "--", "second"],
       env,
     );
+    await rm(file);
     expect(code).toBe(0);
     const run = await asked("second");
     expect(stdout).toBe(`${run.id}\n`);
     expect(run.idempotencyKey).toBe("k1");
-    expect(run.request).toMatchObject({
+    expect(await findRequest(server.db, run.id)).toMatchObject({
       cwd: "sub", env: { A: "1", B: "x=y" }, stdin: Buffer.from("typed").toString("base64"), timeoutMs: 90_000, queueTimeoutMs: 5_400_000,
       workspace: { kind: "host_path", path: process.cwd() },
     });

@@ -1,4 +1,4 @@
-import { mkdtemp, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -65,6 +65,7 @@ describe("leasehold", () => {
     const dataDir = await mkdtemp(join(tmpdir(), "leasehold-cli-"));
     await writeFile(join(dataDir, "token"), "lh_local");
     const { code, stderr } = await leasehold(["run", "list"], { LEASEHOLD_DATA_DIR: dataDir, LEASEHOLD_URL: "http://127.0.0.1:1" });
+    await rm(dataDir, { recursive: true });
     expect(code).toBe(exitCodes.config);
     expect(stderr).toContain("LEASEHOLD_TOKEN");
   });
