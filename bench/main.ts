@@ -5,6 +5,7 @@ import Table from "cli-table3";
 import { pino } from "pino";
 import { readConfig } from "../src/config.ts";
 import { startFleet } from "../src/app/up/fleet.ts";
+import { cancel } from "./cancel.ts";
 import { latency } from "./latency.ts";
 import { output } from "./output.ts";
 import type { Bench } from "./scenario.ts";
@@ -12,7 +13,7 @@ import { throughput } from "./throughput.ts";
 import { takeover } from "./takeover.ts";
 
 /** Measures a fleet of its own on this machine; every figure beside a raw limit taken in the same run. */
-const scenarios: Record<string, Bench> = { latency, throughput, output, takeover };
+const scenarios: Record<string, Bench> = { latency, cancel, throughput, output, takeover };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in scenarios));

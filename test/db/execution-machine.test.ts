@@ -1,0 +1,123 @@
+import { sql } from "drizzle-orm";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Database, openDatabase } from "../../src/db/client.ts";
+import { ensureCompany } from "../../src/db/companies.ts";
+import { abandonExecution, askKill, claimExecution, type Execution, extendExecutionClaim, findExecution, moveExecution } from "../../src/db/executions.ts";
+import { appendOutput, readOutput } from "../../src/db/output.ts";
+import { executions } from "../../src/db/schema.ts";
+import { type Claim, newClaim } from "../../src/domain/claim.ts";
+import { isKind } from "../../src/domain/errors.ts";
+import { type ExecutionState, executionStates, nextExecution } from "../../src/domain/execution.ts";
+import { newId } from "../../src/domain/ids.ts";
+import { freshDatabase } from "../support/database.ts";
+import { insertLeaseIn } from "../support/lease-rows.ts";
+
+let database: Database;
+let companyId: string;
+let leaseId: string;
+let drop: () => Promise<void>;
+beforeAll(async () => {
+  const fresh = await freshDatabase();
+  drop = () => fresh.drop();
+  database = openDatabase(fresh.url, { name: "test" });
+  companyId = (await ensureCompany(database.db, "test")).id;
+  leaseId = (await insertLeaseIn(database.db, companyId, { state: "active" })).id;
+});
+afterAll(async () => {
+  await database.close();
+  await drop();
+});
+
+/** An execution in any state, claimed or not. */
+async function executionIn(state: ExecutionState, claim: Claim | null = null, lapsed = false): Promise<Execution> {
+  const id = newId();
+  await database.db.insert(executions).values({
+    id,
+    companyId,
+    leaseId,
+    ordinal: 1,
+    argv: ["true"],
+    state,
+    offer: claim === null ? 0 : 1,
+    timeoutMs: 1000,
+    outputLimit: 1000,
+    bootId: state === "starting" || state === "running" ? "boot" : null,
+    outcome: state === "final" ? { kind: "exited", code: 0 } : null,
+    ...(claim === null ? {} : { claimOwner: claim.owner, claimToken: claim.token, claimUntil: sql`clock_timestamp() + make_interval(secs => ${lapsed ? -1 : 600})` as never }),
+  });
+  const row = await findExecution(database.db, id);
+  if (row === undefined) throw new Error("the row is not there");
+  return row;
+}
+
+const moves = ["intent", "started", "finish", "detach"] as const;
+
+describe("every state times every event of a claimer", () => {
+  for (const state of executionStates) {
+    for (const event of moves) {
+      it(`I5, I6: ${event} on ${state}`, async () => {
+        const claim = newClaim("me");
+        const before = await executionIn(state, state === "final" ? null : claim);
+        const to = nextExecution(state, event);
+        const moved = moveExecution(database.db, before, event, claim, { ...(event === "intent" ? { bootId: "boot" } : {}), ...(event === "finish" ? { outcome: { kind: "exited", code: 1 } } : {}) });
+        if (to === null) {
+          await expect(moved).rejects.toSatisfy((error) => isKind(error, "stale"));
+          expect(await findExecution(database.db, before.id)).toEqual(before);
+        } else {
+          expect(await moved).toMatchObject({ state: to, claimToken: event === "finish" || event === "detach" ? null : claim.token });
+        }
+      });
+    }
+  }
+});
+
+describe("claims and offers", () => {
+  it("I5: of twenty claimants one gets it, and the offer grows by one", async () => {
+    const { id } = await executionIn("created");
+    const got = await Promise.all(Array.from({ length: 20 }, (_, i) => claimExecution(database.db, id, newClaim(`w${i}`))));
+    expect(got.filter((g) => g !== null)).toHaveLength(1);
+    expect((await findExecution(database.db, id))?.offer).toBe(1);
+  });
+
+  it("I5: an old offer writes no output, moves nothing and extends nothing, though its token was once good", async () => {
+    const old = newClaim("old");
+    const before = await executionIn("running", old, true);
+    const heir = newClaim("heir");
+    const taken = await claimExecution(database.db, before.id, heir);
+    expect(taken?.offer).toBe(before.offer + 1);
+    await expect(appendOutput(database.db, before, old, "stdout", 0, Buffer.from("x"))).rejects.toMatchObject({ kind: "stale" });
+    await expect(moveExecution(database.db, before, "finish", old, { outcome: { kind: "exited", code: 0 } })).rejects.toMatchObject({ kind: "stale" });
+    expect(await extendExecutionClaim(database.db, before.id, old)).toBeNull();
+    expect((await readOutput(database.db, before.id, "stdout", 0)).length).toBe(0);
+  });
+
+  it("I7: output goes in exactly where it belongs, once, however often the same piece is committed", async () => {
+    const claim = newClaim("me");
+    const row = await executionIn("running", claim);
+    await appendOutput(database.db, row, claim, "stdout", 0, Buffer.from("ab"));
+    await appendOutput(database.db, row, claim, "stdout", 0, Buffer.from("ab"));
+    await expect(appendOutput(database.db, row, claim, "stdout", 5, Buffer.from("z"))).rejects.toMatchObject({ kind: "stale" });
+    await appendOutput(database.db, row, claim, "stdout", 2, Buffer.from([0, 255, 10]));
+    expect(await readOutput(database.db, row.id, "stdout", 0)).toEqual(Buffer.from("ab"));
+    expect(await readOutput(database.db, row.id, "stdout", 1)).toEqual(Buffer.from("b"));
+    expect(await readOutput(database.db, row.id, "stdout", 3)).toEqual(Buffer.from([255, 10]));
+    expect((await readOutput(database.db, row.id, "stdout", 5)).length).toBe(0);
+    expect(await findExecution(database.db, row.id)).toMatchObject({ stdoutBytes: 5, stderrBytes: 0 });
+  });
+
+  it("I8: the first reason for a kill stays, and none is taken after the end", async () => {
+    const { id } = await executionIn("running", newClaim("me"));
+    expect(await askKill(database.db, id, "timed_out")).toBe(true);
+    expect(await askKill(database.db, id, "cancelled")).toBe(true);
+    expect((await findExecution(database.db, id))?.killReason).toBe("timed_out");
+    expect(await askKill(database.db, (await executionIn("final")).id, "cancelled")).toBe(false);
+  });
+
+  it("I6: only what nobody works on and nobody intended to start can be abandoned", async () => {
+    expect(await abandonExecution(database.db, (await executionIn("created")).id, "cancelled")).toBe(true);
+    expect(await abandonExecution(database.db, (await executionIn("created", newClaim("dead"), true)).id, "cancelled")).toBe(true);
+    expect(await abandonExecution(database.db, (await executionIn("created", newClaim("alive"))).id, "cancelled")).toBe(false);
+    expect(await abandonExecution(database.db, (await executionIn("starting")).id, "cancelled")).toBe(false);
+    expect(await abandonExecution(database.db, (await executionIn("running")).id, "cancelled")).toBe(false);
+  });
+});
