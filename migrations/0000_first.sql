@@ -155,6 +155,7 @@ CREATE TABLE "environment_leases" (
 	"requested_at" timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
 	"acquired_at" timestamp with time zone,
 	"ended_at" timestamp with time zone,
+	"releasing_since" timestamp with time zone,
 	"released_at" timestamp with time zone,
 	"updated_at" timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
 	CONSTRAINT "leases_claim_whole" CHECK (num_nulls(claim_owner, claim_token, claim_until) in (0, 3)),
@@ -231,18 +232,19 @@ ALTER TABLE "runs" ADD CONSTRAINT "runs_company_id_companies_id_fk" FOREIGN KEY 
 ALTER TABLE "runs" ADD CONSTRAINT "runs_environment_id_environments_id_fk" FOREIGN KEY ("environment_id") REFERENCES "public"."environments"("id") ON DELETE set null ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "runs" ADD CONSTRAINT "runs_lease_id_environment_leases_id_fk" FOREIGN KEY ("lease_id") REFERENCES "public"."environment_leases"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "activity_of_company" ON "activity_log" USING btree ("company_id","id");--> statement-breakpoint
+CREATE INDEX "activity_purge" ON "activity_log" USING btree ("at");--> statement-breakpoint
 CREATE UNIQUE INDEX "environments_one_local" ON "environments" USING btree ("company_id") WHERE "environments"."driver" = 'local';--> statement-breakpoint
 CREATE INDEX "executions_of_lease" ON "executions" USING btree ("lease_id");--> statement-breakpoint
 CREATE INDEX "executions_due" ON "executions" USING btree ("due_at") WHERE due_at is not null;--> statement-breakpoint
 CREATE INDEX "lease_events_of_lease" ON "lease_events" USING btree ("lease_id","at");--> statement-breakpoint
 CREATE UNIQUE INDEX "leases_one_open_per_resource" ON "environment_leases" USING btree ("backend",coalesce(host, '00000000-0000-0000-0000-000000000000'::uuid),"resource_key") WHERE status in ('requested', 'acquiring', 'active', 'releasing', 'retained', 'stuck');--> statement-breakpoint
 CREATE UNIQUE INDEX "leases_one_open_per_directory" ON "environment_leases" USING btree ("exclusive_key") WHERE exclusive_key is not null and status in ('requested', 'acquiring', 'active', 'releasing', 'retained', 'stuck');--> statement-breakpoint
-CREATE INDEX "leases_to_acquire" ON "environment_leases" USING btree ("backend","requested_at") WHERE status in ('requested', 'acquiring');--> statement-breakpoint
+CREATE INDEX "leases_to_acquire" ON "environment_leases" USING btree ("backend","host","requested_at") WHERE status in ('requested', 'acquiring');--> statement-breakpoint
 CREATE INDEX "leases_due" ON "environment_leases" USING btree ("due_at") WHERE status in ('releasing', 'stuck');--> statement-breakpoint
 CREATE INDEX "leases_queue_deadline" ON "environment_leases" USING btree ("queue_deadline") WHERE status = 'requested';--> statement-breakpoint
 CREATE INDEX "leases_acquire_deadline" ON "environment_leases" USING btree ("acquire_deadline") WHERE status = 'acquiring';--> statement-breakpoint
 CREATE INDEX "leases_expiry" ON "environment_leases" USING btree ("expires_at") WHERE status in ('active', 'retained');--> statement-breakpoint
-CREATE INDEX "leases_releasing_since" ON "environment_leases" USING btree ("updated_at") WHERE status = 'releasing';--> statement-breakpoint
+CREATE INDEX "leases_releasing_since" ON "environment_leases" USING btree ("releasing_since") WHERE status = 'releasing';--> statement-breakpoint
 CREATE INDEX "leases_slots" ON "environment_leases" USING btree ("environment_id") WHERE (status = 'requested' and fence > 0) or status in ('acquiring', 'active', 'releasing', 'stuck');--> statement-breakpoint
 CREATE INDEX "leases_of_run" ON "environment_leases" USING btree ("heartbeat_run_id");--> statement-breakpoint
 CREATE INDEX "leases_of_company" ON "environment_leases" USING btree ("company_id","id");--> statement-breakpoint

@@ -42,7 +42,16 @@ export function openBells(address: RedisAddress, log: Logger): QueueBells {
     queues.set(name, queue);
     return queue;
   };
+  let connected = false;
+  redis.on("ready", () => {
+    connected = true;
+  });
   const attempt = async (what: string, ring: () => Promise<unknown>): Promise<boolean> => {
+    // Once there was a connection, being without one is an outage: nobody waits for it. Before, it is about to come.
+    if (connected && redis.status !== "ready") {
+      trouble(new Error(`Redis is ${redis.status}`), `could not ring ${what}`);
+      return false;
+    }
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => reject(new Error(`no answer from Redis within ${patience} ms`)), patience);

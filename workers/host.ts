@@ -2,7 +2,7 @@ import { type Processor, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { openPatientConnection, type RedisAddress } from "../queues/connection.ts";
-import { timing } from "../src/domain/defaults.ts";
+import { retention, timing } from "../src/domain/defaults.ts";
 
 /** One queue to be worked on. */
 export interface Intake {
@@ -31,6 +31,9 @@ export function openWorkers(address: RedisAddress, intakes: readonly Intake[], l
       stalledInterval: 5000,
       maxStalledCount: 100,
       drainDelay: 5,
+      // For jobs that producers added without saying how long to keep them.
+      removeOnComplete: retention.completedJobs,
+      removeOnFail: retention.failedJobs,
     });
     worker.on("error", (error) => log.warn({ err: error, queue }, "BullMQ worker"));
     return worker;
@@ -48,8 +51,9 @@ export function openWorkers(address: RedisAddress, intakes: readonly Intake[], l
         timer = setTimeout(() => resolve("late"), deadlineMs);
       });
       if ((await Promise.race([closing, late])) === "late") {
+        // Not waited for: without Redis, BullMQ's own close has no end. The process is about to leave.
         log.warn({ deadlineMs }, "leaving jobs to other workers");
-        await Promise.allSettled(workers.map((worker) => worker.close(true)));
+        for (const worker of workers) worker.disconnect().catch(() => {});
       }
       clearTimeout(timer);
       connection.disconnect();

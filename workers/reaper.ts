@@ -3,12 +3,11 @@ import type { Logger } from "pino";
 import { catalog } from "../queues/catalog.ts";
 import { openPatientConnection, type RedisAddress } from "../queues/connection.ts";
 import { timing } from "../src/domain/defaults.ts";
+import { transient } from "../src/domain/errors.ts";
 import type { Fleet } from "../src/leases/fleet.ts";
 import { purge, sweep } from "../src/leases/sweep.ts";
 import { openWorkers } from "./host.ts";
-import { payloadOf } from "./outcome.ts";
-
-const purgeEvery = 60 * 60 * 1000;
+import { outcomeOf, payloadOf } from "./outcome.ts";
 
 /**
  * Sweeps once a second: by a scheduled job on `reaper`, so that operators see it, and by a plain timer whenever no such
@@ -16,24 +15,14 @@ const purgeEvery = 60 * 60 * 1000;
  */
 export function openReaper(fleet: Fleet, address: RedisAddress, log: Logger): { close(): Promise<void> } {
   let lastSweep = performance.now();
-  let lastPurge = performance.now();
   let under: Promise<unknown> | null = null;
 
   const sweepOnce = (): Promise<unknown> => {
-    under ??= work().finally(() => {
+    lastSweep = performance.now();
+    under ??= within(timing.sweepLimit, sweepAndTell(fleet, log)).finally(() => {
       under = null;
     });
     return under;
-  };
-  const work = async () => {
-    lastSweep = performance.now();
-    const swept = await sweep(fleet);
-    if (swept.expired + swept.timedOut + swept.overdue + swept.stuck > 0) log.info(swept, "swept");
-    if (performance.now() - lastPurge > purgeEvery) {
-      lastPurge = performance.now();
-      log.info(await purge(fleet), "purged");
-    }
-    return swept;
   };
 
   const schedule = openPatientConnection(address, () => {});
@@ -52,28 +41,55 @@ export function openReaper(fleet: Fleet, address: RedisAddress, log: Logger): { 
     if (schedule.status === "ready") plan();
     sweepOnce().catch((err: unknown) => log.warn({ err }, "a sweep failed; the next one tries again"));
   }, timing.sweep);
+  const stopPurging = purgeRegularly(fleet, log);
 
-  const workers = openWorkers(
-    address,
-    [
-      {
-        queue: catalog.sweep.queue(),
-        concurrency: 1,
-        processor: (job: Job) => {
-          payloadOf(catalog.sweep.payload, job);
-          return sweepOnce();
-        },
-      },
-    ],
-    log,
-  );
+  const processor = (job: Job): Promise<unknown> => {
+    payloadOf(catalog.sweep.payload, job);
+    return outcomeOf(log, sweepOnce);
+  };
+  const workers = openWorkers(address, [{ queue: catalog.sweep.queue(), concurrency: 1, processor }], log);
   return {
     close: async () => {
       clearInterval(timer);
+      stopPurging();
       await workers.close();
-      await queue.close().catch(() => {});
       schedule.disconnect();
       await under?.catch(() => {});
     },
   };
+}
+
+async function sweepAndTell(fleet: Fleet, log: Logger): Promise<unknown> {
+  const swept = await sweep(fleet);
+  if (swept.expired + swept.timedOut + swept.overdue + swept.stuck > 0) log.info(swept, "swept");
+  return swept;
+}
+
+/** Beside the sweeps, at a pace of its own: deleting much takes long. */
+function purgeRegularly(fleet: Fleet, log: Logger): () => void {
+  let timer: NodeJS.Timeout;
+  const next = (afterMs: number): void => {
+    timer = setTimeout(() => {
+      purge(fleet)
+        .then((gone) => log.info(gone, "purged"))
+        .catch((err: unknown) => log.warn({ err }, "could not purge; will try again"))
+        .finally(() => next(timing.purge));
+    }, afterMs);
+    timer.unref();
+  };
+  next(timing.purgeFirst);
+  return () => clearTimeout(timer);
+}
+
+/** What `work` gives, or an error after so many milliseconds; a statement that hangs is left to itself. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(transient("sweep_timeout", `the database did not answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

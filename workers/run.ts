@@ -1,6 +1,8 @@
-import { type Job, WaitingChildrenError } from "bullmq";
+import { DelayedError, type Job, UnrecoverableError, WaitingChildrenError } from "bullmq";
+import type { z } from "zod";
 import type { QueueBells } from "../queues/bells.ts";
 import { isBell, runBell, runSubmission } from "../queues/catalog.ts";
+import { isKind } from "../src/domain/errors.ts";
 import { acceptRun } from "../src/runs/accept.ts";
 import { advanceRun } from "../src/runs/advance.ts";
 import type { Fleet } from "../src/leases/fleet.ts";
@@ -12,20 +14,32 @@ import { outcomeOf, payloadOf } from "./outcome.ts";
  */
 export function runJob(fleet: Fleet, bells: QueueBells) {
   return async (job: Job, token: string | undefined): Promise<string> => {
-    const runId = isBell(job.data) ? payloadOf(runBell, job).run : await accept(fleet, job, payloadOf(runSubmission, job));
-    return outcomeOf(fleet.log, async () => {
-      const advanced = await advanceRun(fleet, runId);
-      if (advanced.steps.length === 0) return advanced.ended ? "ended" : "waits";
-      await Promise.all(advanced.steps.map((step) => bells.stepUnder({ id: job.id ?? "", queue: job.queueQualifiedName }, step)));
-      if (token !== undefined && (await job.moveToWaitingChildren(token))) throw new WaitingChildrenError();
-      return advanced.steps.map((s) => s.verb).join(", ");
-    });
+    const runId = isBell(job.data) ? payloadOf(runBell, job).run : await accept(fleet, job, token, payloadOf(runSubmission, job));
+    const advanced = await outcomeOf(fleet.log, () => advanceRun(fleet, runId));
+    if (typeof advanced === "string") return advanced;
+    if (advanced.steps.length === 0) return advanced.ended ? "ended" : "waits";
+    await Promise.all(advanced.steps.map((step) => bells.stepUnder({ id: job.id ?? "", queue: job.queueQualifiedName }, step)));
+    if (token !== undefined && (await job.moveToWaitingChildren(token))) throw new WaitingChildrenError();
+    return advanced.steps.map((s) => s.verb).join(", ");
   };
 }
 
-async function accept(fleet: Fleet, job: Job, submission: { company: string; idempotencyKey: string; request: unknown }): Promise<string> {
-  const accepted = await outcomeOf(fleet.log, () => acceptRun(fleet.db, submission.company, submission.idempotencyKey, submission.request));
-  if (typeof accepted === "string") throw new Error(accepted);
-  await job.updateData({ v: 1, run: accepted.run.id });
-  return accepted.run.id;
+/** Milliseconds until a submission that could not be written down is tried again. */
+const submissionRetry = 1000;
+
+/**
+ * Writes a submission down. Until that has worked the job is the only copy: unless it can never work, it is put back and
+ * tried again, as long as it takes.
+ */
+async function accept(fleet: Fleet, job: Job, token: string | undefined, submission: z.output<typeof runSubmission>): Promise<string> {
+  try {
+    const { run } = await acceptRun(fleet.db, submission.company, submission.idempotencyKey, submission.request);
+    await job.updateData({ v: 1, run: run.id });
+    return run.id;
+  } catch (error) {
+    if (isKind(error, "invalid")) throw new UnrecoverableError(`${error.code}: ${error.message}`);
+    fleet.log.warn({ err: error, job: job.id }, "could not write a submission down; will try again");
+    await job.moveToDelayed(Date.now() + submissionRetry, token);
+    throw new DelayedError();
+  }
 }

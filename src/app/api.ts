@@ -7,7 +7,7 @@ import { installationId } from "../db/installation.ts";
 import { livingBackends } from "../db/workers.ts";
 import { timing } from "../domain/defaults.ts";
 import { createApi } from "../http/api.ts";
-import { reasonOf, transient } from "../domain/errors.ts";
+import { reasonOf, refused, transient } from "../domain/errors.ts";
 import { catalog, verbs } from "../../queues/catalog.ts";
 import { evictionWarning, openPatientConnection } from "../../queues/connection.ts";
 import { openNotices } from "../../queues/notices.ts";
@@ -57,7 +57,7 @@ export async function runApi(config: Config): Promise<void> {
   const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port });
   await new Promise<void>((resolve, reject) => {
     server.once("listening", resolve);
-    server.once("error", reject);
+    server.once("error", (error: NodeJS.ErrnoException) => reject(cannotListen(config, error)));
   });
   const url = `http://${config.host}:${(server.address() as AddressInfo).port}`;
   base.log.info({ url }, "API ready");
@@ -74,6 +74,12 @@ export async function runApi(config: Config): Promise<void> {
   redis.disconnect();
   await base.close();
   told.done();
+}
+
+function cannotListen(config: Config, error: NodeJS.ErrnoException): Error {
+  const where = `${config.host}:${config.port}`;
+  if (error.code === "EADDRINUSE") return refused("port_in_use", `${where} is in use by another process; stop that, or set LEASEHOLD_PORT to another port (0 takes a free one)`, { cause: error });
+  return refused("port_unavailable", `cannot listen on ${where}: ${error.message}; set LEASEHOLD_HOST and LEASEHOLD_PORT`, { cause: error });
 }
 
 /** Null when the check answers in time, else why not. */

@@ -1,7 +1,7 @@
-import { mkdir, open } from "node:fs/promises";
+import { link, mkdir, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { readIfThere } from "../embedded/private-file.ts";
+import { readIfThere, writePrivate } from "../embedded/private-file.ts";
 import { refused } from "../domain/errors.ts";
 import { isId, newId } from "../domain/ids.ts";
 
@@ -9,20 +9,17 @@ import { isId, newId } from "../domain/ids.ts";
 export async function hostIdentity(dataDir: string): Promise<{ id: string; name: string }> {
   await mkdir(dataDir, { recursive: true, mode: 0o711 });
   const path = join(dataDir, "host-id");
-  for (;;) {
-    const known = (await readIfThere(path))?.trim();
-    if (known !== undefined && known !== "") {
-      if (!isId(known)) throw refused("host_identity_broken", `${path} does not hold a UUID; restore it, or remove it to make this a new host`);
-      return { id: known, name: hostname() };
-    }
-    try {
-      const file = await open(path, "wx", 0o644);
-      await file.writeFile(`${newId()}\n`);
-      await file.sync();
-      await file.close();
-    } catch (error) {
-      // Another worker of this machine makes it at the same moment; its line is there in an instant.
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
+  const known = await readIfThere(path);
+  if (known === undefined) {
+    // Complete before it has its name: another worker of this machine may be making it at the same moment.
+    const draft = `${path}.${process.pid}.new`;
+    await writePrivate(draft, `${newId()}\n`);
+    await link(draft, path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") throw error;
+    });
+    await rm(draft, { force: true });
   }
+  const id = (known ?? (await readIfThere(path)) ?? "").trim();
+  if (!isId(id)) throw refused("host_identity_broken", `${path} does not hold a UUID; restore it, or remove it to make this a new host`);
+  return { id, name: hostname() };
 }

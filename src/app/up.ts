@@ -51,7 +51,18 @@ function sayWhatNext(fleet: LocalFleet, config: Config, say: (line: string) => v
 
 async function stop(fleet: LocalFleet, told: Told, say: (line: string) => void): Promise<void> {
   say("Stopping: workers hand running commands on. Press Ctrl-C again to end them too.");
-  await fleet.stopProcesses();
+  // Who cannot wait for the hand-over need not.
+  await Promise.race([fleet.stopProcesses(), told.second.then(() => fleet.killProcesses())]);
+  try {
+    await endOrLeave(fleet, told, say);
+  } finally {
+    await fleet.stopServices();
+  }
+  say("Stopped.");
+}
+
+/** Says what goes on, and ends it if told to. */
+async function endOrLeave(fleet: LocalFleet, told: Told, say: (line: string) => void): Promise<void> {
   await withRunning(fleet.config, async (running, end) => {
     if (running.length === 0) return;
     say(`${running.length} running ${running.length === 1 ? "command goes" : "commands go"} on without the fleet:`);
@@ -64,8 +75,6 @@ async function stop(fleet: LocalFleet, told: Told, say: (line: string) => void):
     const minutes = Math.round(timing.watchdog / 60_000);
     say(`The next \`leasehold up\` on this data directory follows them again. Without one they are ended after ${minutes} minutes.`);
   });
-  await fleet.stopServices();
-  say("Stopped.");
 }
 
 /** Whether a second signal came already, or comes within the time that a person has to think. */

@@ -1,26 +1,32 @@
-import { answer, answerJson } from "./print.ts";
+import type { Config } from "../config.ts";
+import { exitOf } from "./errors.ts";
+import { answer, answerJson, complain } from "./print.ts";
 import type { LongRunning } from "./program.ts";
 
 /** Each of these is a process of the fleet; what it needs is loaded when it is called. */
 const configuration = async () => (await import("./connect.ts")).configuration();
 
+/**
+ * Runs a process of the fleet to its end, and then leaves, whatever would still keep this process alive: a client that waits
+ * for a server that is gone. Whoever started us over IPC is told why we could not start.
+ */
+async function untilItEnds(work: (config: Config) => Promise<void>): Promise<void> {
+  try {
+    await work(await configuration());
+  } catch (error) {
+    const { code, message } = exitOf(error);
+    complain(message);
+    process.send?.({ failed: message });
+    process.exit(code);
+  }
+  process.exit(0);
+}
+
 export const longRunning: LongRunning = {
-  async up(options) {
-    const config = await configuration();
-    await (await import("../app/up.ts")).runUp(config, { ...options, say: answer });
-  },
-  async api() {
-    const config = await configuration();
-    await (await import("../app/api.ts")).runApi(config);
-  },
-  async worker(options) {
-    const config = await configuration();
-    await (await import("../app/worker.ts")).runWorker(config, options);
-  },
-  async reaper() {
-    const config = await configuration();
-    await (await import("../app/reaper.ts")).runReaper(config);
-  },
+  up: (options) => untilItEnds(async (config) => (await import("../app/up.ts")).runUp(config, { ...options, say: answer })),
+  api: () => untilItEnds(async (config) => (await import("../app/api.ts")).runApi(config)),
+  worker: (options) => untilItEnds(async (config) => (await import("../app/worker.ts")).runWorker(config, options)),
+  reaper: () => untilItEnds(async (config) => (await import("../app/reaper.ts")).runReaper(config)),
   async migrate({ json }) {
     const config = await configuration();
     await (await import("../app/migrate.ts")).runMigrate(config);

@@ -11,6 +11,7 @@ import { leases } from "./schema.ts";
  */
 
 const batch = sql.raw(String(limits.sweepBatch));
+const purgeBatch = sql.raw(String(limits.purgeBatch));
 
 /** Runs that want a decision: each is looked at again later, in case the bell is lost too. */
 export async function takeDueRuns(db: Db): Promise<{ id: string; version: number }[]> {
@@ -114,8 +115,9 @@ export const unacquiredLeases = (db: Db): Promise<Lease[]> =>
 export const abandonedReleases = (db: Db): Promise<Lease[]> =>
   leasesWhere(
     db,
-    sql`status = 'releasing' and updated_at <= ${inMs(-timing.releaseWait)} and (claim_until is null or claim_until < clock_timestamp())`,
-    sql`updated_at`,
+    sql`status = 'releasing' and releasing_since <= ${inMs(-timing.releaseWait)} and (claim_until is null or claim_until < clock_timestamp())
+        and (select calm_until <= ${inMs(-timing.claim)} from installation)`,
+    sql`releasing_since`,
   );
 
 /** Stuck leases whose daily try has come. */
@@ -129,27 +131,40 @@ export async function renewWaiting(db: Db): Promise<number> {
   const rows = await rowsOf(
     db,
     sql`update environment_leases l set expires_at = least(${inMs(timing.leaseLife)}, l.max_expires_at)
-        from runs r where r.id = l.heartbeat_run_id and l.status = 'active' and l.expires_at < ${inMs(timing.leaseLife - timing.leaseRenew)}
-          and l.expires_at < l.max_expires_at and not r.overdue
-          and (r.phase in ('acquiring', 'realizing', 'harvesting')
-            or r.phase = 'executing' and exists (select 1 from executions x where x.run_id = r.id and x.state = 'created'))
-        returning l.id`,
+        where l.id in (
+          select w.id from environment_leases w join runs r on r.id = w.heartbeat_run_id
+          where w.status = 'active' and w.expires_at < ${inMs(timing.leaseLife - timing.leaseRenew)} and w.expires_at < w.max_expires_at and not r.overdue
+            and (r.phase in ('acquiring', 'realizing', 'harvesting')
+              or r.phase = 'executing' and exists (select 1 from executions x where x.run_id = r.id and x.state = 'created'))
+          order by w.id for update of w skip locked
+        ) returning l.id`,
   );
   return rows.length;
 }
 
-/** Deletes what ended long ago: runs with their executions and output, then leases with their events. */
-export async function purgeEnded(db: Db, olderThanMs: number): Promise<{ runs: number; leases: number }> {
+/** How many rows a purge deleted. */
+export interface Purged {
+  runs: number;
+  leases: number;
+  activity: number;
+}
+
+/** Deletes a batch of what ended long ago: runs with their executions and output, then leases with their events. */
+export async function purgeEnded(db: Db, olderThanMs: number): Promise<Purged> {
   const runs = await rowsOf(
     db,
-    sql`delete from runs where id in (select id from runs where ended_at < ${inMs(-olderThanMs)} order by ended_at limit ${batch} for update skip locked) returning id`,
+    sql`delete from runs where id in (select id from runs where ended_at < ${inMs(-olderThanMs)} order by ended_at limit ${purgeBatch} for update skip locked) returning id`,
   );
   const ended = await rowsOf(
     db,
     sql`delete from environment_leases where id in (
           select l.id from environment_leases l where l.released_at < ${inMs(-olderThanMs)} and not exists (select 1 from runs r where r.lease_id = l.id)
-          order by l.released_at limit ${batch} for update skip locked
+          order by l.released_at limit ${purgeBatch} for update skip locked
         ) returning id`,
   );
-  return { runs: runs.length, leases: ended.length };
+  const activity = await rowsOf(
+    db,
+    sql`delete from activity_log where id in (select id from activity_log where at < ${inMs(-olderThanMs)} order by at limit ${batch} for update skip locked) returning id`,
+  );
+  return { runs: runs.length, leases: ended.length, activity: activity.length };
 }

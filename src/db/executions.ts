@@ -2,8 +2,8 @@ import { and, eq, ne, type InferSelectModel, type SQL, sql } from "drizzle-orm";
 import type { Claim } from "../domain/claim.ts";
 import { timing } from "../domain/defaults.ts";
 import { invalid, stale } from "../domain/errors.ts";
-import { type ExecutionEvent, executionRules, nextExecution } from "../domain/execution.ts";
-import type { KillReason } from "../domain/outcome.ts";
+import { type ExecutionEvent, executionRules, type ExecutionState, nextExecution } from "../domain/execution.ts";
+import { type KillReason, outcomeBeforeStart } from "../domain/outcome.ts";
 import type { Db } from "./client.ts";
 import { Assignments, decode, inMs, rowsOf } from "./rows.ts";
 import { executions } from "./schema.ts";
@@ -82,7 +82,7 @@ export async function moveExecution(
           update executions set ${set.sql}
           where id = ${execution.id} and state = ${execution.state} and offer = ${execution.offer}
             and claim_token = ${claim.token} and claim_until > clock_timestamp() returning *
-        )${to === "final" && execution.runId !== null ? sql`, woken as (${wakeRunSql(sql`(select run_id from moved)`)})` : sql``}
+        )${execution.runId === null ? sql`` : runSql(event, to)}
         select * from moved`,
   );
   if (row !== undefined) return decode(executions, row);
@@ -90,6 +90,16 @@ export async function moveExecution(
   // My own lost answer: nobody else could have brought this offer to that state.
   if (now !== undefined && now.offer === execution.offer && now.state === to && (to === "final" || now.claimToken === claim.token)) return now;
   throw stale("execution_moved_on", `execution ${execution.id} is ${now?.state ?? "gone"} with offer ${now?.offer ?? "?"}, not ${execution.state} with ${execution.offer}`);
+}
+
+/** What an execution's event does to its run, as one more part of its statement. */
+function runSql(event: ExecutionEvent, to: ExecutionState): SQL {
+  if (to === "final") return sql`, woken as (${wakeRunSql(sql`(select run_id from moved)`)})`;
+  // The command's own time begins now; how long it waited to be started does not count.
+  if (event !== "started") return sql``;
+  return sql`, begun as (
+    update runs r set deadline = clock_timestamp() + make_interval(secs => (m.timeout_ms + ${timing.queueWait}) / 1000.0) from moved m
+    where r.id = m.run_id and r.phase = 'executing' and not r.overdue)`;
 }
 
 /** Writes down that a command is to be ended. The first reason stays. False when it has ended already. */
@@ -110,7 +120,7 @@ export async function abandonExecution(db: Db, id: string, reason: KillReason): 
   const [row] = await rowsOf(
     db,
     sql`with moved as (
-          update executions set state = 'final', outcome = ${JSON.stringify({ kind: reason })}::jsonb, kill_reason = coalesce(kill_reason, ${reason}),
+          update executions set state = 'final', outcome = ${JSON.stringify(outcomeBeforeStart(reason))}::jsonb, kill_reason = coalesce(kill_reason, ${reason}),
             output_complete = true, stdout_dropped = 0, stderr_dropped = 0, due_at = null, finished_at = clock_timestamp(),
             claim_owner = null, claim_token = null, claim_until = null
           where id = ${id} and state = 'created' and (claim_until is null or claim_until < clock_timestamp()) returning *

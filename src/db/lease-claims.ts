@@ -42,7 +42,7 @@ async function claimOrNameFull(tx: Db, scope: AcquireScope, full: readonly strin
           and ${scope.bound ? sql`l.host = ${scope.host}` : sql`l.host is null`}
           and (l.due_at is null or l.due_at <= clock_timestamp())
           and (l.claim_until is null or l.claim_until < clock_timestamp() - make_interval(secs => ${scope.lapseMs / 1000}))
-          ${full.length === 0 ? sql`` : sql`and l.environment_id not in (${sql.join(full.map((id) => sql`${id}::uuid`), sql`, `)})`}
+          ${full.length === 0 ? sql`` : sql`and (l.environment_id is null or l.environment_id not in (${sql.join(full.map((id) => sql`${id}::uuid`), sql`, `)}))`}
         order by l.requested_at, l.id limit 1 for update of l skip locked`,
   );
   if (row === undefined) return null;

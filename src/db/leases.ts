@@ -108,7 +108,9 @@ function moveStatement(lease: Lease, move: LeaseMove, next: Next, eventId: strin
   if (rule.mustDestroy === true) set.set("must_destroy", sql`true`);
   if (to === "active") set.set("due_at", sql`null`);
   // What begins to be released starts its attempts afresh, and is due at once.
-  if (to === "releasing" && lease.state !== "releasing") set.set("attempt", sql`0`).set("due_at", sql`clock_timestamp()`);
+  if (to === "releasing" && lease.state !== "releasing") {
+    set.set("attempt", sql`0`).set("due_at", sql`clock_timestamp()`).set("releasing_since", sql`clock_timestamp()`);
+  }
   if (isFinalLease(to)) set.set("released_at", sql`clock_timestamp()`).set("due_at", sql`null`);
   set.patch(leases, move.patch ?? {});
   // A run waits for its lease's next state: whatever changes it makes the run due, in the same statement.
@@ -182,13 +184,15 @@ export async function extendLeaseClaim(db: Db, id: string, claim: Claim): Promis
 
 /**
  * Renews an active lease: from now, never past its hard end. Legal until its expiry has been committed, and without an
- * event row: it happens every half minute. Gives the new expiry, or null when the lease is not active with this fence.
+ * event row: it happens every half minute. A worker renews only while it holds the claim on an execution in it. Gives the new expiry, or null when the lease is not active with this fence.
  */
-export async function renewLease(db: Db, id: string, fence: number, lifeMs: number = timing.leaseLife): Promise<Date | null> {
+export async function renewLease(db: Db, id: string, fence: number, options: { lifeMs?: number; by?: { execution: string; claim: Claim } } = {}): Promise<Date | null> {
+  const { lifeMs = timing.leaseLife, by } = options;
+  const alive = by && sql`exists (select 1 from executions x where x.id = ${by.execution} and x.claim_token = ${by.claim.token} and x.claim_until > clock_timestamp())`;
   const [row] = await db
     .update(leases)
     .set({ expiresAt: sql`least(${inMs(lifeMs)}, max_expires_at)` as never, updatedAt: sql`clock_timestamp()` as never })
-    .where(and(eq(leases.id, id), eq(leases.state, "active"), eq(leases.fence, fence)))
+    .where(and(eq(leases.id, id), eq(leases.state, "active"), eq(leases.fence, fence), alive))
     .returning({ expiresAt: leases.expiresAt });
   return row?.expiresAt ?? null;
 }

@@ -127,6 +127,8 @@ export const leases = pgTable(
     acquiredAt: moment("acquired_at"),
     /** When it left `active`, or was ended before. */
     endedAt: moment("ended_at"),
+    /** When it last began to be released; retries do not move it. */
+    releasingSince: moment("releasing_since"),
     /** When the provider's word was had that the resource is gone. */
     releasedAt: moment("released_at"),
     updatedAt: moment("updated_at").notNull().default(sql`clock_timestamp()`),
@@ -134,12 +136,12 @@ export const leases = pgTable(
   (t) => [
     uniqueIndex("leases_one_open_per_resource").on(t.backend, sql`coalesce(host, '00000000-0000-0000-0000-000000000000'::uuid)`, t.resourceKey).where(sql.raw(open)),
     uniqueIndex("leases_one_open_per_directory").on(t.exclusiveKey).where(sql.raw(`exclusive_key is not null and ${open}`)),
-    index("leases_to_acquire").on(t.backend, t.requestedAt).where(sql.raw("status in ('requested', 'acquiring')")),
+    index("leases_to_acquire").on(t.backend, t.host, t.requestedAt).where(sql.raw("status in ('requested', 'acquiring')")),
     index("leases_due").on(t.dueAt).where(sql.raw("status in ('releasing', 'stuck')")),
     index("leases_queue_deadline").on(t.queueDeadline).where(sql.raw("status = 'requested'")),
     index("leases_acquire_deadline").on(t.acquireDeadline).where(sql.raw("status = 'acquiring'")),
     index("leases_expiry").on(t.expiresAt).where(sql.raw("status in ('active', 'retained')")),
-    index("leases_releasing_since").on(t.updatedAt).where(sql.raw("status = 'releasing'")),
+    index("leases_releasing_since").on(t.releasingSince).where(sql.raw("status = 'releasing'")),
     index("leases_slots").on(t.environmentId).where(sql.raw(ownsSlot)),
     index("leases_of_run").on(t.runId),
     index("leases_of_company").on(t.companyId, t.id),
@@ -186,7 +188,7 @@ export const activityLog = pgTable(
     details: jsonb("details").$type<Record<string, unknown>>().notNull().default({}),
     at: moment("at").notNull().default(sql`clock_timestamp()`),
   },
-  (t) => [index("activity_of_company").on(t.companyId, t.id)],
+  (t) => [index("activity_of_company").on(t.companyId, t.id), index("activity_purge").on(t.at)],
 );
 
 export const runs = pgTable(

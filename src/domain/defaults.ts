@@ -54,6 +54,8 @@ export const timing = {
   retryBase: second,
   /** Longest wait between two attempts. */
   retryMax: 5 * minute,
+  /** Longest wait before a failed attempt to follow a running command is repeated: well before its lease expires. */
+  retryRunning: 10 * second,
   /** A stuck lease is tried again after this. */
   stuckRetry: day,
   /** How often a worker reports itself. */
@@ -68,6 +70,11 @@ export const timing = {
   followPoll: 2 * second,
   /** A stream of events that has nothing to say says so this often, so that a dead connection is noticed. */
   heartbeat: 15 * second,
+  /** Pace of the purge; the first comes a minute after a reaper's start. */
+  purge: hour,
+  purgeFirst: minute,
+  /** A sweep that the database does not answer for this long is left to itself, and the next one begins. */
+  sweepLimit: 30 * second,
   /** Ended runs, final leases, their events and output are purged after this. */
   retention: 30 * day,
 } as const;
@@ -100,6 +107,8 @@ export const limits = {
   pageMax: 200,
   /** Rows one sweep takes of each kind. */
   sweepBatch: 500,
+  /** Runs, with all their output, that one statement of a purge deletes. */
+  purgeBatch: 20,
 } as const;
 
 export const pools = {

@@ -71,7 +71,7 @@ export const isKind = (error: unknown, kind: ErrorKind): error is LeaseholdError
  * that carries a statement's parameters speaks through its cause: parameters may be secret.
  */
 export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error).slice(0, 500);
+  if (!(error instanceof Error)) return String(error).slice(0, 500).toWellFormed();
   if ("params" in error && error.cause !== undefined) return reasonOf(error.cause);
-  return error.message.slice(0, 500);
+  return error.message.slice(0, 500).toWellFormed();
 }

@@ -23,6 +23,10 @@ export type Outcome = z.infer<typeof outcomeSchema>;
 /** Why a running command was ended by us. The first reason stays. */
 export type KillReason = "timed_out" | "cancelled" | "lease_ended";
 
+/** The outcome of a command that we ended for `reason` before it was started. Time that was over before is not its own. */
+export const outcomeBeforeStart = (reason: KillReason): Outcome =>
+  reason === "timed_out" ? { kind: "not_started", reason: "queue_timeout", message: "nobody could start it in time" } : { kind: reason };
+
 /** What is known about the processes after we ended a command (I9). */
 export type Killed = "verified" | "swept" | "unverified";
 

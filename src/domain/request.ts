@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { limits, timing } from "./defaults.ts";
 
-const noNul = (text: string): boolean => !text.includes("\0");
-const nulMessage = "contains a NUL character, which no operating system can pass on; remove it";
+const noNul = (text: string): boolean => !text.includes("\0") && text.isWellFormed();
+const nulMessage = "contains a NUL character or half a surrogate pair, which no operating system can pass on; remove it";
 const bytes = (text: string): number => Buffer.byteLength(text);
 
 const argument = z

@@ -110,6 +110,8 @@ function decideExecuting(facts: RunFacts): RunMove {
 function decideReleasing(facts: RunFacts): RunMove {
   const outcome = facts.outcome ?? { kind: "lost" as const };
   const lease = facts.lease;
+  // The lease is still ours to give back; the run need not wait for that any longer.
+  if (facts.deadlinePassed) return { kind: "end", outcome };
   if (lease === null || isFinalLease(lease.state) || lease.state === "retained" || lease.state === "stuck") return { kind: "end", outcome };
   // An active lease here was left over by a decision that could not release it; do it now.
   return lease.state === "releasing" ? wait : giveBack(facts, outcome);

@@ -84,7 +84,7 @@ async function afterFailure(fleet: WorkerFleet, lease: Lease, claim: Claim, erro
   const why = reasonOf(error);
   if (isKind(error, "busy")) {
     const wait = (error.retryAfter ?? 5) * 1000;
-    await moveLease(fleet.db, lease, { event: "yield", who: fleet.who, why, claim, patch: { dueAt: inMs(wait), attempt: lease.attempt - 1 } });
+    await moveLease(fleet.db, lease, { event: "yield", who: fleet.who, why, claim, patch: { dueAt: inMs(wait), attempt: lease.attempt - 1, acquireDeadline: null } });
     return;
   }
   const hopeless = error instanceof LeaseholdError && (error.kind === "refused" || error.kind === "invalid" || error.kind === "gone");

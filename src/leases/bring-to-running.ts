@@ -2,7 +2,7 @@ import { findEnvironment } from "../db/environments.ts";
 import { moveExecution } from "../db/executions.ts";
 import { findRequest } from "../db/runs.ts";
 import { isKind } from "../domain/errors.ts";
-import type { Outcome } from "../domain/outcome.ts";
+import { type Outcome, outcomeBeforeStart } from "../domain/outcome.ts";
 import type { CommandSpec } from "../session/execution-place.ts";
 import type { Attempt } from "./attempt.ts";
 import { bootIdAt } from "./boot-id.ts";
@@ -23,7 +23,7 @@ export async function bringToRunning(work: Attempt): Promise<boolean> {
   if (state.current.state === "created") {
     if (kill.reason !== null) {
       await place.plant(caller);
-      await finish(work, { kind: kill.reason });
+      await finish(work, outcomeBeforeStart(kill.reason));
       return false;
     }
     // Checked before the intent: what cannot be met ends as `not_started`.
@@ -47,7 +47,7 @@ async function start(work: Attempt, spec: CommandSpec): Promise<boolean> {
   const { fleet, place, caller, claim, kill, state } = work;
   const reason = kill.reason;
   // A command that could be started when the intent was written may not be any more: its environment can be changed.
-  const never: Outcome | null = reason === null ? refusal(work, spec) : { kind: reason };
+  const never: Outcome | null = reason === null ? refusal(work, spec) : outcomeBeforeStart(reason);
   if (never !== null && (await place.plant(caller)) === "planted") {
     await finish(work, never);
     return false;
@@ -74,7 +74,7 @@ function refusal(work: Attempt, spec: CommandSpec): Outcome | null {
 
 /** Ends an execution whose command wrote nothing that anybody could have kept. */
 const finish = (work: Attempt, outcome: Outcome): Promise<void> =>
-  finishExecution(work.fleet, work.lease, work.state.current, work.claim, { outcome, killed: null, dropped: outcome.kind === "lost" ? null : nothingDropped });
+  finishExecution(work.fleet, work.lease, work.state.current, work.claim, { outcome, killed: null, dropped: outcome.kind === "lost" ? null : nothingDropped }, work.signal);
 
 async function resolveSpec(work: Attempt): Promise<CommandSpec> {
   const { fleet, lease, session, state } = work;

@@ -3,7 +3,7 @@ import { findLease, type Lease } from "../db/leases.ts";
 import { throughOutage } from "../db/retry.ts";
 import { inMs } from "../db/rows.ts";
 import { type Claim, newClaim } from "../domain/claim.ts";
-import { attempts, backoff } from "../domain/defaults.ts";
+import { attempts, backoff, timing } from "../domain/defaults.ts";
 import { isKind, LeaseholdError, reasonOf } from "../domain/errors.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { executionPlace } from "../session/place.ts";
@@ -52,9 +52,10 @@ async function attempt(fleet: WorkerFleet, execution: Execution, claim: Claim, s
     },
     (err) => fleet.log.error({ err, execution: execution.id }, "could not extend a claim"),
   );
-  const silence = fleet.notices.onExecution(execution.id, () => kept.look());
+  // A lease's row outlives its executions' rows.
   const lease = await throughOutage(() => findLease(fleet.db, execution.leaseId), { signal: stop });
   if (lease === undefined) throw new Error(`execution ${execution.id} has no lease`);
+  const silence = fleet.notices.onExecution(execution.id, () => kept.look());
   const log = fleet.log.child({ company: execution.companyId, run: execution.runId, lease: lease.id, fence: lease.fence, execution: execution.id, offer: execution.offer });
   const state: { current: Execution } = { current: execution };
   try {
@@ -95,7 +96,8 @@ async function afterFailure(fleet: WorkerFleet, lease: Lease, execution: Executi
       return "final";
     }
     fleet.log.warn({ err: error, execution: execution.id, attempt: execution.attempt }, "an attempt at an execution failed; will try again");
-    await moveExecution(fleet.db, execution, "detach", claim, { dueAt: inMs(backoff(execution.attempt)) });
+    const wait = execution.state === "running" ? Math.min(backoff(execution.attempt), timing.retryRunning) : backoff(execution.attempt);
+    await moveExecution(fleet.db, execution, "detach", claim, { dueAt: inMs(wait) });
     return "later";
   } catch (failed) {
     if (isKind(failed, "stale")) return "lost_claim";

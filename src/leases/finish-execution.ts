@@ -14,17 +14,19 @@ export interface Ending {
 }
 
 /** Fixes an execution's outcome for good, and rings whoever waits for it. */
-export async function finishExecution(fleet: Fleet, lease: Lease, execution: Execution, claim: Claim, ending: Ending): Promise<void> {
+export async function finishExecution(fleet: Fleet, lease: Lease, execution: Execution, claim: Claim, ending: Ending, signal?: AbortSignal): Promise<void> {
   const { outcome, killed, dropped } = ending;
   const told = outcome.kind === "not_started" ? { stdout: 0, stderr: 0 } : dropped;
-  const final = await throughOutage(() =>
-    moveExecution(fleet.db, execution, "finish", claim, {
-      outcome,
-      killed,
-      stdoutDropped: told?.stdout ?? null,
-      stderrDropped: told?.stderr ?? null,
-      outputComplete: told !== null && told.stdout === 0 && told.stderr === 0,
-    }),
+  const final = await throughOutage(
+    () =>
+      moveExecution(fleet.db, execution, "finish", claim, {
+        outcome,
+        killed,
+        stdoutDropped: told?.stdout ?? null,
+        stderrDropped: told?.stderr ?? null,
+        outputComplete: told !== null && told.stdout === 0 && told.stderr === 0,
+      }),
+    signal === undefined ? {} : { signal },
   );
   fleet.log.info({ execution: final.id, run: final.runId, outcome, killed }, "execution ended");
   await fleet.bells.output({ execution: final.id, stream: "final", end: 0 });

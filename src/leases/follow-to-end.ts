@@ -28,13 +28,17 @@ export async function followToEnd(work: Attempt): Promise<void> {
     const before = durable.stdout + durable.stderr;
     await followOnce(work, durable, AbortSignal.any([work.signal, broken.signal]));
     const status = await work.place.status();
+    const advanced = durable.stdout + durable.stderr > before;
     if (status.kind === "running") {
-      if (durable.stdout + durable.stderr === before) throw transient("follow_interrupted", "the follower ended while the command runs on");
+      if (!advanced) throw transient("follow_interrupted", "the follower ended while the command runs on");
       continue;
     }
-    if ((status.kind === "ended" || status.kind === "orphaned") && lags(durable, status.sizes)) continue;
+    const missing = (status.kind === "ended" || status.kind === "orphaned") && lags(durable, status.sizes);
+    if (missing && advanced) continue;
     const killed = work.kill.reason === null ? null : await killing;
-    await finishExecution(work.fleet, work.lease, work.state.current, work.claim, await endingOf(work, status, killed));
+    const ending = await endingOf(work, status, killed);
+    // What the record counts and the files do not hold (cut by the command, or by a power failure) will not come any more.
+    await finishExecution(work.fleet, work.lease, work.state.current, work.claim, missing ? { ...ending, dropped: null } : ending, work.signal);
     return;
   }
 }

@@ -10,7 +10,7 @@ export interface KeptClaim extends Disposable {
 
 /**
  * Extends a claim while its holder works. `extend` gives false when the claim is somebody else's or has lapsed. While
- * the database cannot be reached nothing is decided: nobody else can take the claim then either.
+ * the database cannot be reached it is tried again; the claim is lost when it could not be extended for as long as it lives.
  */
 export function keepClaim(extend: () => Promise<boolean>, onError: (error: unknown) => void): KeptClaim {
   const lost = new AbortController();
@@ -18,6 +18,15 @@ export function keepClaim(extend: () => Promise<boolean>, onError: (error: unkno
   let timer: NodeJS.Timeout | undefined;
   let busy = false;
   let again = false;
+
+  // A claim that could not be extended for its whole life has lapsed, whether or not the database has said so.
+  const lose = (): void => {
+    if (stopped) return;
+    stopped = true;
+    clearTimeout(timer);
+    lost.abort(new Error("claim lost"));
+  };
+  let lapse = setTimeout(lose, timing.claim);
 
   const beat = async (): Promise<void> => {
     if (stopped) return;
@@ -28,9 +37,11 @@ export function keepClaim(extend: () => Promise<boolean>, onError: (error: unkno
     busy = true;
     clearTimeout(timer);
     try {
-      if (!(await extend()) && !stopped) {
-        stopped = true;
-        lost.abort(new Error("claim lost"));
+      if (await extend()) {
+        clearTimeout(lapse);
+        lapse = setTimeout(lose, timing.claim);
+      } else {
+        lose();
       }
     } catch (error) {
       if (!isOutage(error)) onError(error);
@@ -53,6 +64,7 @@ export function keepClaim(extend: () => Promise<boolean>, onError: (error: unkno
     [Symbol.dispose]: () => {
       stopped = true;
       clearTimeout(timer);
+      clearTimeout(lapse);
     },
   };
 }

@@ -4,7 +4,7 @@ import { extendLeaseClaim, type Lease, moveLease } from "../db/leases.ts";
 import { inMs } from "../db/rows.ts";
 import { type Claim, newClaim } from "../domain/claim.ts";
 import { attempts, backoff, timing } from "../domain/defaults.ts";
-import { isKind, LeaseholdError, reasonOf } from "../domain/errors.ts";
+import { isKind, LeaseholdError, reasonOf, transient } from "../domain/errors.ts";
 import { callDriver } from "./call.ts";
 import { execute } from "./execute.ts";
 import type { WorkerFleet } from "./fleet.ts";
@@ -53,7 +53,9 @@ async function settle(fleet: WorkerFleet, lease: Lease, signal: AbortSignal): Pr
     open.map(async (execution) => {
       await askKill(fleet.db, execution.id, "lease_ended");
       await fleet.bells.execution(execution.id);
-      return (await execute(fleet, execution.id, signal)) === "final";
+      const result = await execute(fleet, execution.id, signal);
+      if (result === "later") throw transient("execution_unsettled", `execution ${execution.id} could not be brought to its end`);
+      return result === "final";
     }),
   );
   return ended.every(Boolean);

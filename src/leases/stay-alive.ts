@@ -11,7 +11,7 @@ export async function stayAlive(work: Attempt): Promise<AsyncDisposable> {
   const { fleet, lease, driver, place, caller, log, signal } = work;
   const renew = async (): Promise<void> => {
     try {
-      const expiresAt = await renewLease(fleet.db, lease.id, lease.fence);
+      const expiresAt = await renewLease(fleet.db, lease.id, lease.fence, { by: { execution: work.state.current.id, claim: work.claim } });
       if (expiresAt === null) return;
       await place.beat(caller);
       await callDriver(fleet, driver, lease, signal, (context) => driver.extend(context, { key: lease.resourceKey, handle: lease.handle }, expiresAt));

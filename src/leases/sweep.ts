@@ -1,9 +1,9 @@
-import { abandonedReleases, expiredLeases, markOverdueRuns, purgeEnded, renewWaiting, stuckLeases, takeDueExecutions, takeDueReleases, takeDueRuns, unacquiredLeases, unqueuedLeases, waitingAcquires } from "../db/due.ts";
+import { abandonedReleases, expiredLeases, markOverdueRuns, type Purged, purgeEnded, renewWaiting, stuckLeases, takeDueExecutions, takeDueReleases, takeDueRuns, unacquiredLeases, unqueuedLeases, waitingAcquires } from "../db/due.ts";
 import { tick } from "../db/installation.ts";
 import { type Lease, moveLease } from "../db/leases.ts";
 import { inMs } from "../db/rows.ts";
 import { livingBackends, purgeWorkers } from "../db/workers.ts";
-import { timing } from "../domain/defaults.ts";
+import { pools, timing } from "../domain/defaults.ts";
 import { isKind } from "../domain/errors.ts";
 import type { LeaseEvent } from "../domain/lease.ts";
 import type { Fleet } from "./fleet.ts";
@@ -32,44 +32,46 @@ export async function sweep(fleet: Fleet): Promise<Swept> {
   let expired = 0;
   let timedOut = 0;
   let overdue = 0;
+  let stuck = 0;
   if (!now.calm) {
     expired = await moveAll(fleet, await expiredLeases(fleet.db), "expire", "not renewed in time");
     timedOut =
       (await moveAll(fleet, await unqueuedLeases(fleet.db), "timeout", "no place became free in time")) +
       (await moveAll(fleet, await unacquiredLeases(fleet.db), "timeout", "took too long to acquire"));
     overdue = await markOverdueRuns(fleet.db);
+    stuck = await moveAll(fleet, await abandonedReleases(fleet.db), "abandon", "host_lost");
   }
-  const stuck = await moveAll(fleet, await abandonedReleases(fleet.db), "abandon", "host_lost");
   await moveAll(fleet, await stuckLeases(fleet.db), "retry", "daily");
   const rung = await ringDue(fleet);
   return { calm: now.calm, renewed, expired, timedOut, overdue, rung, stuck };
 }
 
-/** Deletes what ended longer ago than the retention, batch by batch. */
-export async function purge(fleet: Fleet, olderThanMs: number = timing.retention): Promise<{ runs: number; leases: number }> {
+/** Deletes what ended longer ago than the retention, a small batch at a time. */
+export async function purge(fleet: Fleet, olderThanMs: number = timing.retention): Promise<Purged> {
   await purgeWorkers(fleet.db);
-  const total = { runs: 0, leases: 0 };
+  const total: Purged = { runs: 0, leases: 0, activity: 0 };
   for (;;) {
     const gone = await purgeEnded(fleet.db, olderThanMs);
     total.runs += gone.runs;
     total.leases += gone.leases;
-    if (gone.runs + gone.leases === 0) return total;
+    total.activity += gone.activity;
+    if (gone.runs + gone.leases + gone.activity === 0) return total;
   }
 }
 
 /** Moves each lease; one that moved on by itself meanwhile does not count. Release bells follow from being due. */
 async function moveAll(fleet: Fleet, leases: readonly Lease[], event: LeaseEvent, why: string): Promise<number> {
-  let count = 0;
+  const moved: Lease[] = [];
   for (const lease of leases) {
     try {
-      await moveLease(fleet.db, lease, { event, who: fleet.who, why, patch: patchFor(event, why) });
-      if (lease.runId !== null) await fleet.bells.run(lease.runId, `${event}-${lease.fence}`);
-      count += 1;
+      moved.push(await moveLease(fleet.db, lease, { event, who: fleet.who, why, patch: patchFor(event, why) }));
     } catch (error) {
-      if (!isKind(error, "stale")) throw error;
+      // One row that cannot be moved must not keep the others waiting.
+      if (!isKind(error, "stale")) fleet.log.error({ err: error, lease: lease.id }, `could not ${event} a lease`);
     }
   }
-  return count;
+  await Promise.all(moved.flatMap((lease) => (lease.runId === null ? [] : [fleet.bells.run(lease.runId, `${event}-${lease.fence}`)])));
+  return moved.length;
 }
 
 function patchFor(event: LeaseEvent, why: string) {
@@ -77,7 +79,12 @@ function patchFor(event: LeaseEvent, why: string) {
   return event === "abandon" ? { failureReason: why, dueAt: inMs(timing.stuckRetry) } : {};
 }
 
+/** Acquire bells of successive sweeps have different causes: each may start one more worker draining the backend, up to this many. */
+const acquireCauses = pools.steps;
+let nextCause = 0;
+
 async function ringDue(fleet: Fleet): Promise<number> {
+  nextCause = (nextCause + 1) % acquireCauses;
   const { db, bells } = fleet;
   const [runs, releases, executions, acquires] = await Promise.all([
     takeDueRuns(db),
@@ -89,7 +96,7 @@ async function ringDue(fleet: Fleet): Promise<number> {
     ...runs.map((r) => bells.run(r.id, `due-${r.version}`)),
     ...releases.map((r) => bells.step({ verb: "release", ...r })),
     ...executions.map((x) => bells.step({ verb: "execute", ...x })),
-    ...acquires.map((a) => bells.step({ verb: "acquire", ...a, cause: "due" })),
+    ...acquires.map((a) => bells.step({ verb: "acquire", ...a, cause: `due-${nextCause}` })),
   ]);
   return runs.length + releases.length + executions.length + acquires.length;
 }

@@ -65,12 +65,12 @@ function factsOf({ run, lease, execution }: RunSituation): RunFacts {
   };
 }
 
-/** Nothing to decide: the run is not due any more. A step that nobody has taken up is rung again. */
+/** Nothing to decide: the run is not due any more. While its step is not done it stays due, and the step is rung again: who has it keeps it. */
 async function rest(fleet: Fleet, { run, lease }: RunSituation): Promise<StepBell[]> {
-  if (run.phase === "realizing" && run.claimUntil === null && lease !== null) {
+  if (run.phase === "realizing" && lease !== null) {
     return [{ verb: "realize", backend: lease.backend, host: lease.host, id: run.id, offer: run.offer }];
   }
-  if (run.phase !== "realizing") await restRun(fleet.db, run);
+  await restRun(fleet.db, run);
   return [];
 }
 

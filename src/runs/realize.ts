@@ -1,5 +1,6 @@
 import { findLease } from "../db/leases.ts";
 import { claimStep, endStep, extendStepClaim, type Run, type StepEnd } from "../db/runs.ts";
+import { throughOutage } from "../db/retry.ts";
 import { newClaim } from "../domain/claim.ts";
 import { attempts, backoff } from "../domain/defaults.ts";
 import { isKind, LeaseholdError, reasonOf, refused } from "../domain/errors.ts";
@@ -23,7 +24,9 @@ export async function realizeRun(fleet: WorkerFleet, hostPaths: HostPathSource, 
   const signal = AbortSignal.any([kept.lost, stop]);
   const end = await attempt(fleet, hostPaths, run, signal);
   if (kept.lost.aborted || end === null) return;
-  if (await endStep(fleet.db, run, claim, end)) await fleet.bells.run(run.id, `realize-${run.offer}-${end.kind}`);
+  const ended = await throughOutage(() => endStep(fleet.db, run, claim, end), { signal: kept.lost });
+  // A step that is to be tried later is rung by the reaper, when it is due.
+  if (ended && !(end.kind === "again" && end.afterMs > 0)) await fleet.bells.run(run.id, `realize-${run.offer}-${end.kind}`);
 }
 
 async function attempt(fleet: WorkerFleet, hostPaths: HostPathSource, run: Run, signal: AbortSignal): Promise<StepEnd | null> {

@@ -95,7 +95,7 @@ describe("claims and fences", () => {
 
   it("I4: a renewal counts from now, is cut at the hard end, and needs the fence", async () => {
     const lease = await insertLeaseIn(database.db, companyId, { state: "active", patch: { maxExpiresAt: new Date(Date.now() + 60_000) } });
-    const granted = await renewLease(database.db, lease.id, lease.fence, 3_600_000);
+    const granted = await renewLease(database.db, lease.id, lease.fence, { lifeMs: 3_600_000 });
     expect(granted).toEqual(lease.maxExpiresAt);
     expect(await renewLease(database.db, lease.id, lease.fence - 1)).toBeNull();
     const releasing = await insertLeaseIn(database.db, companyId, { state: "releasing" });

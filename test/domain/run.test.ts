@@ -58,9 +58,9 @@ describe("a run's decisions", () => {
     }
   });
 
-  it("end a run only when its lease is given back, stuck, kept or gone", () => {
+  it("end a run only when its lease is given back, stuck, kept or gone, or the time for that is over", () => {
     for (const facts of situations()) {
-      if (decideRun(facts).kind !== "end" || facts.phase === "accepted") continue;
+      if (decideRun(facts).kind !== "end" || facts.phase === "accepted" || (facts.phase === "releasing" && facts.deadlinePassed)) continue;
       expect([null, "released", "expired", "failed", "retained", "stuck"]).toContain(facts.lease?.state ?? null);
     }
   });

@@ -1,9 +1,14 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { sql } from "drizzle-orm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openPatientConnection } from "../../queues/connection.ts";
+import { openWorkerFleet } from "../../src/app/worker.ts";
 import { findExecution } from "../../src/db/executions.ts";
 import { findLease } from "../../src/db/leases.ts";
+import { claimStep } from "../../src/db/runs.ts";
+import { newClaim } from "../../src/domain/claim.ts";
+import { acquireNext } from "../../src/leases/acquire.ts";
 import { readOutput } from "../../src/db/output.ts";
 import { cancelRun } from "../../src/runs/cancel.ts";
 import { eventually } from "../support/eventually.ts";
@@ -156,6 +161,52 @@ describe("a command ends", () => {
     await nothingLeft();
   });
 
+  it("I4, I7: though output that its record counts is gone: the gap is told, and nobody waits for it", async () => {
+    const worker = await stack.worker();
+    const run = await stack.submit({ command: ["sh", "-c", "echo kept; sleep 1; echo gone"] });
+    const { execution, lease } = await running(run.id);
+    await eventually(async () => expect(await output(execution?.id ?? "")).toBe("kept\n"));
+    await worker.stop();
+    const directory = join(stack.config.dataDir, "leases", lease?.id ?? "", "control", "x", execution?.id ?? "");
+    await eventually(async () => expect(await readdir(directory)).toContain("rc"));
+    await truncate(join(directory, "out"), 5);
+    await stack.worker();
+    const { run: ended, execution: final } = await stack.ended(run.id);
+    expect(ended.outcome).toEqual({ kind: "exited", code: 0 });
+    expect(final).toMatchObject({ stdoutBytes: 5, stdoutDropped: null, outputComplete: false });
+  });
+
+  it("I4: when nobody can reach it any more: the lease is stuck and says why, the run ends as lost", async () => {
+    const worker = await stack.worker();
+    const run = await stack.submit({ command: ["sleep", "600"] });
+    const { lease, execution } = await running(run.id);
+    await worker.stop();
+    const handle = async (json: string) => stack.base.database.db.execute(sql`update environment_leases set handle = ${json}::jsonb where id = ${lease?.id}`);
+    await handle('{"v":99}');
+    await stack.base.database.db.execute(sql`update environment_leases set expires_at = clock_timestamp(), max_expires_at = clock_timestamp() where id = ${lease?.id}`);
+    await stack.worker();
+    const soon = async () => stack.base.database.db.execute(sql`update environment_leases set due_at = clock_timestamp() where id = ${lease?.id} and status = 'releasing' and claim_token is null`);
+    await eventually(
+      async () => {
+        await soon();
+        await stack.sweep();
+        expect((await stack.situation(run.id)).run.phase).toBe("ended");
+      },
+      { timeoutMs: 40_000 },
+    );
+    const { run: ended, lease: stuck } = await stack.situation(run.id);
+    expect(ended.outcome).toMatchObject({ kind: "lost" });
+    expect(stuck).toMatchObject({ state: "stuck", failureReason: expect.stringContaining(execution?.id ?? "") as string });
+    await handle(JSON.stringify(lease?.handle));
+    await stack.base.database.db.execute(sql`update environment_leases set due_at = clock_timestamp() where id = ${lease?.id}`);
+    await eventually(async () => {
+      await soon();
+      await stack.sweep();
+      expect((await findLease(stack.base.database.db, lease?.id ?? ""))?.state).toBe("expired");
+    });
+    await nothingLeft();
+  });
+
   it("I7: with more output than is kept: the kept part is a prefix, the rest is counted", async () => {
     await stack.worker();
     const run = await stack.submit({ command: ["sh", "-c", "head -c 100000 /dev/zero | tr '\\0' x; echo end >&2"], outputLimit: 1000 });
@@ -179,6 +230,10 @@ describe("what a command is given", () => {
 
   it("2 MB of environment is refused before anything is written down", async () => {
     await expect(stack.submit({ command: ["true"], env: Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`V${i}`, "x".repeat(100_000)])) })).rejects.toMatchObject({ kind: "invalid", code: "request_invalid" });
+  });
+
+  it("half a surrogate pair is refused with the field's name", async () => {
+    await expect(stack.submit({ command: ["echo", "\ud800"] })).rejects.toMatchObject({ kind: "invalid", faults: [{ field: "request.command.1" }] });
   });
 
   it("NUL in an argument is refused with the field's name", async () => {
@@ -205,6 +260,25 @@ describe("a host path as workspace", () => {
     const missing = await asks(join(source, "nothing"));
     expect((await stack.ended(missing.id)).run.outcome).toMatchObject({ kind: "not_started", reason: "workspace_not_found" });
     await nothingLeft();
+  });
+
+  it("I13: is put in though the worker that had begun is gone and its bell too", async () => {
+    await stack.close();
+    stack = await startStack({ workspacePaths: [process.cwd()] });
+    await stack.worker({ backends: [] });
+    const run = await stack.submit({ command: ["ls"], workspace: { kind: "host_path", path: join(process.cwd(), "examples/roman") } });
+    const acquirer = await openWorkerFleet(stack.config, stack.base);
+    await eventually(async () => expect(await acquireNext(acquirer.fleet, "local", false)).toBe(true));
+    await eventually(async () => expect((await stack.situation(run.id)).run.phase).toBe("realizing"));
+    expect(await claimStep(stack.base.database.db, run.id, "realizing", newClaim("dead"))).not.toBeNull();
+    await stack.base.database.db.execute(sql`update runs set claim_until = clock_timestamp() - interval '1 second', due_at = clock_timestamp()`);
+    const redis = openPatientConnection({ url: stack.config.redisUrl ?? "", prefix: stack.config.queuePrefix }, () => {});
+    const keys = await redis.keys(`${stack.config.queuePrefix}:local.realize*`);
+    if (keys.length > 0) await redis.del(...keys);
+    redis.disconnect();
+    await stack.worker();
+    expect((await stack.ended(run.id)).run.outcome).toEqual({ kind: "exited", code: 0 });
+    await acquirer.close();
   });
 
   it("is refused where it does not, naming the setting", async () => {

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Queue } from "bullmq";
 import { sql } from "drizzle-orm";
+import postgres from "postgres";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { runProducer } from "../../queues/producer.ts";
 import { newId } from "../../src/domain/ids.ts";
@@ -60,6 +61,21 @@ describe("a plain BullMQ producer", () => {
       });
     }
     expect((await stack.ended((await stack.submit({ command: ["true"] })).id)).run.outcome).toEqual({ kind: "exited", code: 0 });
+  });
+
+  it("I13: keeps its submission while Postgres is away", async () => {
+    await stack.worker();
+    const url = new URL(stack.config.databaseUrl ?? "");
+    const name = url.pathname.slice(1);
+    url.pathname = "/postgres";
+    const admin = postgres(url.href, { max: 1, onnotice: () => {} });
+    await admin.unsafe(`alter database ${name} allow_connections false`);
+    await admin.unsafe(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`);
+    const job = await queue.add("run", { v: 1, company: stack.companyId, idempotencyKey: "later", request: { command: ["true"] } });
+    await eventually(async () => expect(await (await queue.getJob(job.id ?? ""))?.getState()).toBe("delayed"));
+    await admin.unsafe(`alter database ${name} allow_connections true`);
+    await admin.end();
+    expect((await stack.ended(await runOf("later"))).run.outcome).toEqual({ kind: "exited", code: 0 });
   });
 
   it("the same key with another request is refused, and the first run stays", async () => {

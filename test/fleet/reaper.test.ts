@@ -72,7 +72,10 @@ describe("what is overdue", () => {
   });
 
   it("I4: a release that nobody comes for is stuck, and said so; a worker that comes back closes it", async () => {
-    const lease = await insertLeaseIn(db(), stack.companyId, { state: "releasing", patch: { updatedAt: past, dueAt: past } });
+    const lease = await insertLeaseIn(db(), stack.companyId, { state: "releasing", patch: { releasingSince: past, dueAt: past } });
+    await db().execute(sql`update installation set calm_until = clock_timestamp() + interval '10 seconds'`);
+    expect(await stack.sweep()).toMatchObject({ calm: true, stuck: 0 });
+    await db().execute(sql`update installation set calm_until = ${past.toISOString()}::timestamptz`);
     expect(await stack.sweep()).toMatchObject({ stuck: 1 });
     expect(await findLease(db(), lease.id)).toMatchObject({ state: "stuck", failureReason: "host_lost" });
     const worker = await stack.worker();
@@ -128,9 +131,10 @@ describe("purge", () => {
     await Promise.all([stack.ended(old.id), stack.ended(recent.id)]);
     await db().execute(sql`update runs set ended_at = ended_at - interval '31 days' where id = ${old.id}`);
     await db().execute(sql`update environment_leases set released_at = released_at - interval '31 days' where heartbeat_run_id = ${old.id}`);
+    await db().execute(sql`update activity_log set at = at - interval '31 days' where run_id = ${old.id}`);
     const fleet = { db: db(), bells: stack.base.bells, log: stack.base.log, who: "test" };
-    expect(await purge(fleet)).toEqual({ runs: 1, leases: 1 });
-    expect(await purge(fleet)).toEqual({ runs: 0, leases: 0 });
+    expect(await purge(fleet)).toEqual({ runs: 1, leases: 1, activity: 2 });
+    expect(await purge(fleet)).toEqual({ runs: 0, leases: 0, activity: 0 });
     const [left] = [...(await db().execute(sql`select (select count(*)::int from runs) as runs, (select count(*)::int from environment_leases) as leases,
       (select count(*)::int from executions) as executions, (select count(distinct execution_id)::int from execution_output) as outputs`))];
     expect(left).toEqual({ runs: 1, leases: 1, executions: 1, outputs: 1 });

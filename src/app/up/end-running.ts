@@ -1,6 +1,8 @@
+import { setTimeout } from "node:timers/promises";
 import type { Config } from "../../config.ts";
 import { type Execution, openExecutionsOnHost } from "../../db/executions.ts";
 import { requestCancel } from "../../db/runs.ts";
+import { timing } from "../../domain/defaults.ts";
 import { execute } from "../../leases/execute.ts";
 import type { WorkerFleet } from "../../leases/fleet.ts";
 import { releaseLease } from "../../leases/release.ts";
@@ -29,7 +31,9 @@ async function endOne(fleet: WorkerFleet, execution: Execution): Promise<void> {
   if (execution.runId === null) return;
   await requestCancel(fleet.db, execution.companyId, execution.runId);
   await advanceRun(fleet, execution.runId);
-  await execute(fleet, execution.id, never);
+  // A worker that was killed a moment ago still has its claim, for as long as that lives.
+  const until = performance.now() + 2 * timing.claim;
+  while ((await execute(fleet, execution.id, never)) !== "final" && performance.now() < until) await setTimeout(timing.claimExtend / 4);
   const { steps } = await advanceRun(fleet, execution.runId);
   for (const step of steps) if (step.verb === "release") await releaseLease(fleet, step.id, never);
   await advanceRun(fleet, execution.runId);

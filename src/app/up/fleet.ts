@@ -29,6 +29,8 @@ export interface LocalFleet {
   readonly embedded: boolean;
   /** Stops API, workers and reaper; running commands go on. The services stay up. */
   stopProcesses(): Promise<void>;
+  /** Ends them at once, without handing anything on. */
+  killProcesses(): Promise<void>;
   /** Stops the services, if they are ours, and gives the data directory up. */
   stopServices(): Promise<void>;
 }
@@ -63,23 +65,22 @@ export async function startFleet(config: Config, options: FleetOptions, log: Log
     const logDir = join(config.dataDir, "logs");
     await mkdir(logDir, { recursive: true, mode: 0o700 });
     const env = childEnvironment(full);
-    const child = (name: string, args: readonly string[]): FleetChild => {
-      const started = keepChild({ name, args, env, logDir, log });
-      // A start that fails is told by whoever awaits `ready`; nobody may be awaiting it when it does.
-      started.ready.catch(() => {});
-      return started;
-    };
+    const child = (name: string, args: readonly string[]): FleetChild => keepChild({ name, args, env, logDir, log });
     const api = child("api", ["api"]);
     const workers = Array.from({ length: options.workers }, (_, i) => child(`worker-${i + 1}`, ["worker", "--backends", options.backends.join(",")]));
     const reaper = child("reaper", ["reaper"]);
+    const all = [api, ...workers, reaper];
     const stopProcesses = async (): Promise<void> => {
-      await Promise.all([api, ...workers, reaper].map((one) => one.stop()));
+      await Promise.all(all.map((one) => one.stop()));
+    };
+    const killProcesses = async (): Promise<void> => {
+      await Promise.all(all.map((one) => one.kill()));
     };
     undo.push(stopProcesses);
     const [news] = await Promise.all([api.ready, ...workers.map((w) => w.ready), reaper.ready]);
     const url = String(news["url"]);
     await claim.setUrl(url);
-    return { url, companyId, token, config: full, workers, embedded, stopProcesses, stopServices: unwind };
+    return { url, companyId, token, config: full, workers, embedded, stopProcesses, killProcesses, stopServices: unwind };
   } catch (error) {
     await unwind();
     throw error;
