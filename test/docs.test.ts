@@ -58,8 +58,8 @@ const found = (pattern: RegExp): string[] => sources.flatMap((text) => [...text.
 
 describe("docs/reference.md lists exactly what there is", () => {
   it("settings, with their defaults", () => {
-    const defaults = settings.parse({}) as Record<string, unknown>;
-    const actual = Object.keys(settings.shape).map((name) => [name, defaults[name] === undefined || defaults[name] === "" ? "none" : String(defaults[name])]);
+    const defaults: Readonly<Record<string, string | number | undefined>> = settings.parse({});
+    const actual = Object.keys(settings.shape).map((name) => [name, String(defaults[name] ?? "") || "none"]);
     expect(rows(reference, "Settings").map(([name, value]) => [bare(name), bare(value)])).toEqual(actual);
   });
 

@@ -31,8 +31,3 @@ export async function tick(db: Db): Promise<Tick> {
   );
   return { calm: row?.["calm"] === true, outage: row?.["outage"] === true };
 }
-
-/** Ends the calm by hand, for operators who know that nobody is left to renew. */
-export async function endCalm(db: Db): Promise<void> {
-  await rowsOf(db, sql`update installation set calm_until = clock_timestamp(), fleet_tick = clock_timestamp()`);
-}

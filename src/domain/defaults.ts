@@ -18,7 +18,7 @@ export const timing = {
   call: 60 * second,
   /** How long an active lease lives without being renewed. */
   leaseLife: 120 * second,
-  /** How often a holder renews. */
+  /** How often a holder renews, and tells the supervisor that somebody still cares. */
   leaseRenew: 30 * second,
   /** A lease may live this much longer than its run's own timeout: hand-over, harvest and release need room. */
   leaseMargin: 30 * minute,
@@ -40,8 +40,6 @@ export const timing = {
   killGrace: 5 * second,
   /** What a command leaves running when it ends gets this long after TERM. */
   leftoverGrace: second,
-  /** How often a worker tells the supervisor that somebody still cares. */
-  beat: 30 * second,
   /** Without a beat for this long, the watchdog beside the supervisor ends the processes. The longest outage that running commands survive. */
   watchdog: 30 * minute,
   /** Pace of the reaper's sweep. */

@@ -24,4 +24,4 @@ export function backendFor({ driver, config }: Pick<EnvironmentRequest, "driver"
   return driver;
 }
 
-const named = (value: unknown): string => (typeof value === "string" ? value.slice(0, 100) : "unnamed");
+const named = (value: unknown): string => (typeof value === "string" ? value.slice(0, 100) : "(none named)");

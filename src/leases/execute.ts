@@ -58,18 +58,19 @@ async function attempt(fleet: WorkerFleet, execution: Execution, claim: Claim, s
   const silence = fleet.notices.onExecution(execution.id, () => kept.look());
   const log = fleet.log.child({ company: execution.companyId, run: execution.runId, lease: lease.id, fence: lease.fence, execution: execution.id, offer: execution.offer });
   const state: { current: Execution } = { current: execution };
+  let work: Attempt | undefined;
   try {
     const driver = fleet.driver(lease.backend);
     const signal = AbortSignal.any([stop, kept.lost]);
     const session = await callDriver(fleet, driver, lease, signal, (context) => driver.session(context, { key: lease.resourceKey, handle: lease.handle }));
     const place = executionPlace(session, execution.id);
-    const work: Attempt = { fleet, log, driver, lease, session, place, claim, caller: { fence: lease.fence, offer: execution.offer }, kill, kept, signal, state };
+    work = { fleet, log, driver, lease, session, place, claim, caller: { fence: lease.fence, offer: execution.offer }, kill, kept, signal, state };
     if (await bringToRunning(work)) await followToEnd(work);
     return "final";
   } catch (error) {
     if (kept.lost.aborted || isKind(error, "stale")) return "lost_claim";
     if (stop.aborted) return await detach(fleet, lease, state.current, claim);
-    return await afterFailure(fleet, lease, state.current, claim, error);
+    return await afterFailure(fleet, lease, state.current, claim, error, work);
   } finally {
     silence();
   }
@@ -88,11 +89,13 @@ async function detach(fleet: WorkerFleet, lease: Lease, execution: Execution, cl
   return "detached";
 }
 
-async function afterFailure(fleet: WorkerFleet, lease: Lease, execution: Execution, claim: Claim, error: unknown): Promise<ExecuteResult | "lost_claim"> {
+async function afterFailure(fleet: WorkerFleet, lease: Lease, execution: Execution, claim: Claim, error: unknown, work: Attempt | undefined): Promise<ExecuteResult | "lost_claim"> {
   try {
     const outcome = hopeless(execution, error);
     if (outcome !== null) {
-      await finishExecution(fleet, lease, execution, claim, { outcome, killed: null, dropped: null });
+      // A place that vanished around a running command says nothing about the command.
+      const killed = outcome.kind === "lost" && work !== undefined ? await work.place.kill(work.caller, timing.killGrace).catch(() => "unverified" as const) : null;
+      await finishExecution(fleet, lease, execution, claim, { outcome, killed, dropped: null });
       return "final";
     }
     fleet.log.warn({ err: error, execution: execution.id, attempt: execution.attempt }, "an attempt at an execution failed; will try again");

@@ -103,9 +103,10 @@ async function endingOf(work: Attempt, status: ExecutionStatus, killed: Killed |
     case "tombstone":
       return { outcome: { kind: reason ?? "lease_ended" }, killed: null, dropped: { stdout: 0, stderr: 0 } };
     case "absent":
-      return { outcome: { kind: "lost", message: "its directory vanished" }, killed: null, dropped: null };
-    case "gone":
-      return { outcome: { kind: "lost", message: "its place vanished" }, killed: null, dropped: null };
+    case "gone": {
+      const swept = await work.place.kill(work.caller, timing.killGrace);
+      return { outcome: { kind: "lost", message: status.kind === "absent" ? "its directory vanished" : "its place vanished" }, killed: swept, dropped: null };
+    }
     case "running":
       throw new Error("a running execution has no ending");
   }

@@ -2,8 +2,16 @@
 control=$1 id=$2 fence=$3 offer=$4 grace=$5
 here=$control/x/$id
 leader=
+# Our records are gone: where nothing keeps a command from them, it can remove them. It does not get away by that; what
+# carries its cookie is its own, and an execution is started once, so nobody newer can be meant.
+if [ ! -e "$control/marker" ] || [ ! -d "$here" ]; then
+	now
+	deadline=$((now + grace))
+	[ ! -e "$here/killed" ] || [ -e "$here/rc" ] || put "$here/killed" "$deadline"
+	end_tree "$deadline" TERM || answer unverified
+	answer swept
+fi
 lock
-[ -d "$here" ] || answer swept
 check_offer
 [ ! -e "$here/tombstone" ] || answer swept
 read -r boot _ <"$here/boot"

@@ -176,6 +176,19 @@ describe("a command ends", () => {
     expect(final).toMatchObject({ stdoutBytes: 5, stdoutDropped: null, outputComplete: false });
   });
 
+  for (const [what, removal] of [["marker", 'rm "$HOME/../control/marker"'], ["execution's directory", 'rm -r "$HOME/../control/x"'], ["whole place", 'rm -rf "$HOME/../"*; cd /; rm -rf "${HOME%/home}"']] as const) {
+    it(`I9: as lost, when the command removed its ${what}; it does not get away`, async () => {
+      await stack.worker();
+      const run = await stack.submit({ command: ["sh", "-c", `${removal}; exec sleep 600`] });
+      await eventually(async () => expect(["running", "final"]).toContain((await stack.situation(run.id)).execution?.state));
+      await cancel(run.id);
+      const { run: ended, lease } = await stack.ended(run.id);
+      expect(["lost", "cancelled"]).toContain(ended.outcome?.kind);
+      expect(["failed", "expired"]).toContain(lease?.state);
+      await nothingLeft();
+    });
+  }
+
   it("I4: when nobody can reach it any more: the lease is stuck and says why, the run ends as lost", async () => {
     const worker = await stack.worker();
     const run = await stack.submit({ command: ["sleep", "600"] });

@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { sql } from "drizzle-orm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { endCalm } from "../../src/db/installation.ts";
+import { endCalm } from "../support/calm.ts";
 import { findLease, listLeaseEvents } from "../../src/db/leases.ts";
 import { timing } from "../../src/domain/defaults.ts";
 import { purge } from "../../src/leases/sweep.ts";

@@ -8,7 +8,7 @@ import { pino } from "pino";
 import { type Base, openBase } from "../../src/app/base.ts";
 import { childEnvironment, type Config, readConfig } from "../../src/config.ts";
 import { ensureCompany } from "../../src/db/companies.ts";
-import { endCalm } from "../../src/db/installation.ts";
+import { endCalm } from "./calm.ts";
 import { migrateDatabase } from "../../src/db/migrate.ts";
 import { findSituation, type Run, type RunSituation } from "../../src/db/runs.ts";
 import type { RunRequestInput } from "../../src/domain/request.ts";

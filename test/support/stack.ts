@@ -7,7 +7,7 @@ import { type Base, openBase } from "../../src/app/base.ts";
 import { openWorker, type RunningWorker, type WorkerOptions } from "../../src/app/worker.ts";
 import { type Config, readConfig } from "../../src/config.ts";
 import { ensureCompany } from "../../src/db/companies.ts";
-import { endCalm } from "../../src/db/installation.ts";
+import { endCalm } from "./calm.ts";
 import type { Run } from "../../src/db/runs.ts";
 import { findSituation, type RunSituation } from "../../src/db/runs.ts";
 import type { RunRequestInput } from "../../src/domain/request.ts";

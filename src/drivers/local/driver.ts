@@ -75,15 +75,17 @@ export function localDriver(place: LocalPlace): Driver {
     async session(_context, { key, handle }) {
       checkHandle(handle);
       const directory = leaseDirectory(root, key);
-      const marker = await readMarker(directory).catch((cause: unknown) => {
-        throw gone("lease_gone", "the lease's directory is not there any more", { cause });
-      });
-      if (marker.installation !== installation) throw refused("resource_foreign", `${directory} is not ours; it is left alone`);
+      const marker = await readMarker(directory).catch(() => null);
+      // Without a marker there is nothing to be had there, and every script says so; but what runs can still be ended.
+      if (marker === null && (await lstat(directory).catch(() => null))?.isDirectory() !== true) {
+        throw gone("lease_gone", "the lease's directory is not there any more");
+      }
+      if (marker !== null && marker.installation !== installation) throw refused("resource_foreign", `${directory} is not ours; it is left alone`);
       return localSession(directory, place.path);
     },
 
-    async release(context, { key }) {
-      await releaseDirectory(root, key, installation, context.fence);
+    async release(context, { key, handle }) {
+      await releaseDirectory({ root, key, installation, fence: context.fence, acquired: handle !== null });
       if (performance.now() - prunedAt > pruneEvery) {
         prunedAt = performance.now();
         await prune(root, context.log);

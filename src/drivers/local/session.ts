@@ -3,7 +3,6 @@ import { access } from "node:fs/promises";
 import { once } from "node:events";
 import { cancelled, gone, transient } from "../../domain/errors.ts";
 import type { Places, RawProcess, Session } from "../../session/session.ts";
-import { markerPath } from "./marker.ts";
 import { errnoOf } from "./errno.ts";
 import { placesIn } from "./directories.ts";
 
@@ -17,7 +16,7 @@ export function localSession(directory: string, commandPath: string = searchPath
     places,
     env: { PATH: commandPath },
     async open(argv, signal) {
-      await access(markerPath(directory)).catch((error: unknown) => {
+      await access(directory).catch((error: unknown) => {
         if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") {
           throw gone("lease_gone", "the lease's directory is not there any more", { cause: error });
         }
