@@ -1,6 +1,7 @@
 import { type JobsOptions, Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
+import { timing } from "../src/domain/defaults.ts";
 import type { AcquireBell, Bells, StepBell } from "../src/domain/bells.ts";
 import { catalog } from "./catalog.ts";
 import { channels } from "./channels.ts";
@@ -18,9 +19,6 @@ export interface QueueBells extends Bells {
   stepUnder(parent: ParentJob, bell: StepBell | AcquireBell): Promise<boolean>;
   close(): Promise<void>;
 }
-
-/** A bell that Redis does not take within this is left to the reaper. Milliseconds. */
-const patience = 2000;
 
 /** Doorbells through BullMQ and Redis channels. None of them throws: what is not rung is logged, and the reaper rings. */
 export function openBells(address: RedisAddress, log: Logger): QueueBells {
@@ -54,7 +52,7 @@ export function openBells(address: RedisAddress, log: Logger): QueueBells {
     }
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer from Redis within ${patience} ms`)), patience);
+      timer = setTimeout(() => reject(new Error(`no answer from Redis within ${timing.ring} ms`)), timing.ring);
     });
     try {
       await Promise.race([ring(), late]);

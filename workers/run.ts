@@ -2,6 +2,7 @@ import { DelayedError, type Job, UnrecoverableError, WaitingChildrenError } from
 import type { z } from "zod";
 import type { QueueBells } from "../queues/bells.ts";
 import { isBell, runBell, runSubmission } from "../queues/catalog.ts";
+import { timing } from "../src/domain/defaults.ts";
 import { isKind } from "../src/domain/errors.ts";
 import { acceptRun } from "../src/runs/accept.ts";
 import { advanceRun } from "../src/runs/advance.ts";
@@ -24,9 +25,6 @@ export function runJob(fleet: Fleet, bells: QueueBells) {
   };
 }
 
-/** Milliseconds until a submission that could not be written down is tried again. */
-const submissionRetry = 1000;
-
 /**
  * Writes a submission down. Until that has worked the job is the only copy: unless it can never work, it is put back and
  * tried again, as long as it takes.
@@ -39,7 +37,7 @@ async function accept(fleet: Fleet, job: Job, token: string | undefined, submiss
   } catch (error) {
     if (isKind(error, "invalid")) throw new UnrecoverableError(`${error.code}: ${error.message}`);
     fleet.log.warn({ err: error, job: job.id }, "could not write a submission down; will try again");
-    await job.moveToDelayed(Date.now() + submissionRetry, token);
+    await job.moveToDelayed(Date.now() + timing.submissionRetry, token);
     throw new DelayedError();
   }
 }

@@ -2,7 +2,7 @@ import { sql, type SQL } from "drizzle-orm";
 import { limits, timing } from "../domain/defaults.ts";
 import type { Db } from "./client.ts";
 import type { Lease } from "./leases.ts";
-import { decode, inMs, rowsOf, textOrNull } from "./rows.ts";
+import { decode, rowsOf, textOrNull } from "./rows.ts";
 import { leases } from "./schema.ts";
 
 /**
@@ -13,13 +13,17 @@ import { leases } from "./schema.ts";
 const batch = sql.raw(String(limits.sweepBatch));
 const purgeBatch = sql.raw(String(limits.purgeBatch));
 
+/** The database's clock, asked once per statement: what changes from row to row cannot bound the scan of an index. */
+const now = sql`(select clock_timestamp())`;
+const at = (ms: number): SQL => sql`(select clock_timestamp() + make_interval(secs => ${ms / 1000}))`;
+
 /** Runs that want a decision: each is looked at again later, in case the bell is lost too. */
 export async function takeDueRuns(db: Db): Promise<{ id: string; version: number }[]> {
   const rows = await rowsOf(
     db,
-    sql`update runs set due_at = ${inMs(timing.ringAgain)} where id in (
-          select id from runs where due_at is not null and due_at <= clock_timestamp() order by due_at limit ${batch} for update skip locked
-        ) returning id, version`,
+    sql`update runs set due_at = ${at(timing.ringAgain)} where id = any(array(
+          select id from runs where due_at is not null and due_at <= ${now} order by due_at limit ${batch} for update skip locked
+        )) returning id, version`,
   );
   return rows.map((r) => ({ id: String(r["id"]), version: Number(r["version"]) }));
 }
@@ -28,9 +32,9 @@ export async function takeDueRuns(db: Db): Promise<{ id: string; version: number
 export async function markOverdueRuns(db: Db): Promise<number> {
   const rows = await rowsOf(
     db,
-    sql`update runs set overdue = true, deadline = null, due_at = clock_timestamp(), version = version + 1 where id in (
-          select id from runs where deadline is not null and deadline <= clock_timestamp() order by deadline limit ${batch} for update skip locked
-        ) returning id`,
+    sql`update runs set overdue = true, deadline = null, due_at = ${now}, version = version + 1 where id = any(array(
+          select id from runs where deadline is not null and deadline <= ${now} order by deadline limit ${batch} for update skip locked
+        )) returning id`,
   );
   return rows.length;
 }
@@ -54,11 +58,11 @@ const step = (r: Record<string, unknown>): DueStep => ({
 export async function takeDueReleases(db: Db): Promise<DueStep[]> {
   const rows = await rowsOf(
     db,
-    sql`update environment_leases set due_at = ${inMs(timing.ringAgain)} where id in (
-          select id from environment_leases where status = 'releasing' and due_at <= clock_timestamp()
-            and (claim_until is null or claim_until < clock_timestamp())
+    sql`update environment_leases set due_at = ${at(timing.ringAgain)} where id = any(array(
+          select id from environment_leases where status = 'releasing' and due_at <= ${now}
+            and (claim_until is null or claim_until < ${now})
           order by due_at limit ${batch} for update skip locked
-        ) returning id, backend, host, fence + attempt as offer`,
+        )) returning id, backend, host, fence + attempt as offer`,
   );
   return rows.map(step);
 }
@@ -67,12 +71,12 @@ export async function takeDueReleases(db: Db): Promise<DueStep[]> {
 export async function takeDueExecutions(db: Db): Promise<DueStep[]> {
   const rows = await rowsOf(
     db,
-    sql`update executions x set due_at = ${inMs(timing.ringAgain)} from environment_leases l
-        where l.id = x.lease_id and x.id in (
-          select id from executions where due_at is not null and due_at <= clock_timestamp()
-            and (claim_until is null or claim_until < clock_timestamp())
+    sql`update executions x set due_at = ${at(timing.ringAgain)} from environment_leases l
+        where l.id = x.lease_id and x.id = any(array(
+          select id from executions where due_at is not null and due_at <= ${now}
+            and (claim_until is null or claim_until < ${now})
           order by due_at limit ${batch} for update skip locked
-        ) returning x.id, l.backend, l.host, x.offer`,
+        )) returning x.id, l.backend, l.host, x.offer`,
   );
   return rows.map(step);
 }
@@ -90,8 +94,8 @@ export async function waitingAcquires(db: Db, served: readonly { backend: string
     db,
     sql`select backend, host from (values ${list}) as p (backend, host) where exists (
           select 1 from environment_leases l where l.backend = p.backend and l.status in ('requested', 'acquiring')
-            and l.host is not distinct from p.host and (l.due_at is null or l.due_at <= clock_timestamp())
-            and (l.claim_until is null or l.claim_until < clock_timestamp()))`,
+            and l.host is not distinct from p.host and (l.due_at is null or l.due_at <= ${now})
+            and (l.claim_until is null or l.claim_until < ${now}))`,
   );
   return rows.map((r) => ({ backend: String(r["backend"]), host: textOrNull(r["host"]) }));
 }
@@ -101,27 +105,27 @@ const leasesWhere = async (db: Db, where: SQL, order: SQL): Promise<Lease[]> =>
 
 /** Active and retained leases whose time is over. */
 export const expiredLeases = (db: Db): Promise<Lease[]> =>
-  leasesWhere(db, sql`status in ('active', 'retained') and expires_at <= clock_timestamp()`, sql`expires_at`);
+  leasesWhere(db, sql`status in ('active', 'retained') and expires_at <= ${now}`, sql`expires_at`);
 
 /** Leases that waited too long for a slot or a worker. */
 export const unqueuedLeases = (db: Db): Promise<Lease[]> =>
-  leasesWhere(db, sql`status = 'requested' and queue_deadline <= clock_timestamp()`, sql`queue_deadline`);
+  leasesWhere(db, sql`status = 'requested' and queue_deadline <= ${now}`, sql`queue_deadline`);
 
 /** Leases whose acquire took too long. */
 export const unacquiredLeases = (db: Db): Promise<Lease[]> =>
-  leasesWhere(db, sql`status = 'acquiring' and acquire_deadline <= clock_timestamp()`, sql`acquire_deadline`);
+  leasesWhere(db, sql`status = 'acquiring' and acquire_deadline <= ${now}`, sql`acquire_deadline`);
 
 /** Leases that nobody came to release: their host is gone, or no worker serves their backend. */
 export const abandonedReleases = (db: Db): Promise<Lease[]> =>
   leasesWhere(
     db,
-    sql`status = 'releasing' and releasing_since <= ${inMs(-timing.releaseWait)} and (claim_until is null or claim_until < clock_timestamp())
-        and (select calm_until <= ${inMs(-timing.claim)} from installation)`,
+    sql`status = 'releasing' and releasing_since <= ${at(-timing.releaseWait)} and (claim_until is null or claim_until < ${now})
+        and (select calm_until <= ${at(-timing.claim)} from installation)`,
     sql`releasing_since`,
   );
 
 /** Stuck leases whose daily try has come. */
-export const stuckLeases = (db: Db): Promise<Lease[]> => leasesWhere(db, sql`status = 'stuck' and due_at <= clock_timestamp()`, sql`due_at`);
+export const stuckLeases = (db: Db): Promise<Lease[]> => leasesWhere(db, sql`status = 'stuck' and due_at <= ${now}`, sql`due_at`);
 
 /**
  * Renews leases whose run waits for somebody to take its step or its execution: nobody else can. Once a command may be
@@ -130,14 +134,14 @@ export const stuckLeases = (db: Db): Promise<Lease[]> => leasesWhere(db, sql`sta
 export async function renewWaiting(db: Db): Promise<number> {
   const rows = await rowsOf(
     db,
-    sql`update environment_leases l set expires_at = least(${inMs(timing.leaseLife)}, l.max_expires_at)
-        where l.id in (
+    sql`update environment_leases l set expires_at = least(${at(timing.leaseLife)}, l.max_expires_at)
+        where l.id = any(array(
           select w.id from environment_leases w join runs r on r.id = w.heartbeat_run_id
-          where w.status = 'active' and w.expires_at < ${inMs(timing.leaseLife - timing.leaseRenew)} and w.expires_at < w.max_expires_at and not r.overdue
+          where w.status = 'active' and w.expires_at < ${at(timing.leaseLife - timing.leaseRenew)} and w.expires_at < w.max_expires_at and not r.overdue
             and (r.phase in ('acquiring', 'realizing', 'harvesting')
               or r.phase = 'executing' and exists (select 1 from executions x where x.run_id = r.id and x.state = 'created'))
           order by w.id for update of w skip locked
-        ) returning l.id`,
+        )) returning l.id`,
   );
   return rows.length;
 }
@@ -153,18 +157,19 @@ export interface Purged {
 export async function purgeEnded(db: Db, olderThanMs: number): Promise<Purged> {
   const runs = await rowsOf(
     db,
-    sql`delete from runs where id in (select id from runs where ended_at < ${inMs(-olderThanMs)} order by ended_at limit ${purgeBatch} for update skip locked) returning id`,
+    sql`delete from runs where id = any(array(select id from runs where ended_at < ${at(-olderThanMs)} order by ended_at limit ${purgeBatch} for update skip locked)) returning id`,
   );
   const ended = await rowsOf(
     db,
-    sql`delete from environment_leases where id in (
-          select l.id from environment_leases l where l.released_at < ${inMs(-olderThanMs)} and not exists (select 1 from runs r where r.lease_id = l.id)
-          order by l.released_at limit ${purgeBatch} for update skip locked
-        ) returning id`,
+    // The oldest first, and of those whatever no run names any more: a run ends after its lease and goes before it.
+    sql`with old as materialized (
+          select id from environment_leases where released_at < ${at(-olderThanMs)} order by released_at limit ${purgeBatch} for update skip locked
+        )
+        delete from environment_leases l using old where l.id = old.id and not exists (select 1 from runs r where r.lease_id = old.id) returning l.id`,
   );
   const activity = await rowsOf(
     db,
-    sql`delete from activity_log where id in (select id from activity_log where at < ${inMs(-olderThanMs)} order by at limit ${batch} for update skip locked) returning id`,
+    sql`delete from activity_log where id = any(array(select id from activity_log where at < ${at(-olderThanMs)} order by at limit ${batch} for update skip locked)) returning id`,
   );
   return { runs: runs.length, leases: ended.length, activity: activity.length };
 }

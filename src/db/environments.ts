@@ -45,13 +45,6 @@ export async function findEnvironment(db: Db, companyId: string, id: string): Pr
   return row;
 }
 
-/** By id or by name; another company's looks like one that does not exist (I12). */
-export async function getEnvironment(db: Db, companyId: string, id: string): Promise<Environment> {
-  const found = await findEnvironment(db, companyId, id);
-  if (found === undefined) throw invalid("environment_not_found", `no environment ${id}`, { status: 404 });
-  return found;
-}
-
 /** A page of a company's environments, by name. */
 export async function listEnvironments(db: Db, companyId: string, page: { after?: string; limit: number; name?: string }): Promise<Environment[]> {
   return db

@@ -1,7 +1,7 @@
 import { and, eq, ne, type InferSelectModel, type SQL, sql } from "drizzle-orm";
 import type { Claim } from "../domain/claim.ts";
 import { timing } from "../domain/defaults.ts";
-import { invalid, stale } from "../domain/errors.ts";
+import { stale } from "../domain/errors.ts";
 import { type ExecutionEvent, executionRules, type ExecutionState, nextExecution } from "../domain/execution.ts";
 import { type KillReason, outcomeBeforeStart } from "../domain/outcome.ts";
 import type { Db } from "./client.ts";
@@ -19,13 +19,6 @@ export async function insertExecution(db: Db, row: typeof executions.$inferInser
 
 export async function findExecution(db: Db, id: string): Promise<Execution | undefined> {
   const [row] = await db.select().from(executions).where(eq(executions.id, id));
-  return row;
-}
-
-/** A company's execution; another company's looks like one that does not exist (I12). */
-export async function getExecution(db: Db, companyId: string, id: string): Promise<Execution> {
-  const [row] = await db.select().from(executions).where(and(eq(executions.id, id), eq(executions.companyId, companyId)));
-  if (row === undefined) throw invalid("execution_not_found", `no execution ${id}`, { status: 404 });
   return row;
 }
 

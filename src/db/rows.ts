@@ -21,9 +21,6 @@ export const textOrNull = (value: unknown): string | null => (typeof value === "
 /** `now + ms` by the database's clock. */
 export const inMs = (ms: number): SQL => sql`clock_timestamp() + make_interval(secs => ${ms / 1000})`;
 
-/** A list as an SQL array, for `= any(...)`. */
-export const anyOf = (values: readonly string[]): SQL => sql`any(${sql.param(`{${values.map((v) => JSON.stringify(v)).join(",")}}`)}::text[])`;
-
 /** What an UPDATE sets, by column name: a later entry for a column replaces an earlier one. */
 export class Assignments {
   readonly #byColumn = new Map<string, SQL>();

@@ -46,6 +46,10 @@ export const timing = {
   sweep: second,
   /** A sweep that did not come for this long (by job or timer) counts as an outage of the fleet. */
   outage: 15 * second,
+  /** A bell that Redis does not take within this is left to the reaper. */
+  ring: 2 * second,
+  /** A submission on the queue that could not be written down is tried again after this. */
+  submissionRetry: second,
   /** A bell that was rung and not answered is rung again after this. */
   ringAgain: 5 * second,
   /** First wait before a failed attempt is repeated; doubles, with jitter. */

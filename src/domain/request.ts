@@ -28,7 +28,6 @@ const workspaceSource = z.discriminatedUnion("kind", [
     path: text(4096).refine((p) => p.startsWith("/"), "must be an absolute path of the worker's host"),
   }),
 ]);
-export type WorkspaceSource = z.infer<typeof workspaceSource>;
 
 /** What a producer asks for: one command in one environment. References instead of secrets. */
 export const runRequest = z

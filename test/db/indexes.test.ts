@@ -1,0 +1,114 @@
+import { sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/postgres-js";
+import postgres from "postgres";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Db } from "../../src/db/client.ts";
+import * as due from "../../src/db/due.ts";
+import { claimExecution, extendExecutionClaim, openExecutions } from "../../src/db/executions.ts";
+import { claimNextLease } from "../../src/db/lease-claims.ts";
+import { extendLeaseClaim, renewLease } from "../../src/db/leases.ts";
+import { appendOutput, readOutput } from "../../src/db/output.ts";
+import { findSituation, listRuns } from "../../src/db/runs.ts";
+import { newClaim } from "../../src/domain/claim.ts";
+import { newId } from "../../src/domain/ids.ts";
+import { freshDatabase } from "../support/database.ts";
+
+const history = 20_000;
+const living = 8_000;
+let client: postgres.Sql;
+let db: Db;
+let drop: () => Promise<void>;
+let captured: { query: string; params: unknown[] }[] = [];
+const companyId = newId();
+
+beforeAll(async () => {
+  const fresh = await freshDatabase();
+  drop = () => fresh.drop();
+  client = postgres(fresh.url, { max: 4, onnotice: () => {} });
+  db = drizzle(client, { logger: { logQuery: (query, params) => void captured.push({ query, params }) } }) as unknown as Db;
+  await db.execute(sql`insert into companies (id, name) values (${companyId}, 'test')`);
+  // A long history of what has ended: what loops look for must not cost more for it.
+  await db.execute(sql`
+    insert into environment_leases (id, company_id, status, backend, provider, resource_key, fence, queue_deadline, max_expires_at, ending, ended_at, released_at, handle, expires_at, acquired_at)
+    select gen_random_uuid(), ${companyId}, 'released', 'local', 'local', gen_random_uuid(), 1, now(), now(), 'released', now(), now() - interval '1 day', '{}', now(), now() from generate_series(1, ${history})`);
+  await db.execute(sql`
+    insert into runs (id, company_id, idempotency_key, request_hash, request, lease_id, phase, ended_at, outcome)
+    select gen_random_uuid(), ${companyId}, id::text, '', '{}', id, 'ended', now() - interval '1 day', '{"kind":"cancelled"}' from environment_leases`);
+  await db.execute(sql`
+    insert into executions (id, company_id, lease_id, run_id, ordinal, argv, state, timeout_ms, output_limit, outcome, finished_at)
+    select gen_random_uuid(), ${companyId}, lease_id, id, 1, '[]', 'final', 1, 1, '{"kind":"cancelled"}', now() from runs`);
+  await db.execute(sql`insert into execution_output (execution_id, stream, start, bytes) select id, 'stdout', 0, 'x' from executions`);
+  // And as many that live and are not due: nor for these.
+  await db.execute(sql`
+    insert into environment_leases (id, company_id, status, backend, provider, resource_key, fence, queue_deadline, max_expires_at, handle, expires_at, acquired_at)
+    select gen_random_uuid(), ${companyId}, 'active', 'local', 'local', gen_random_uuid(), 1, now(), now() + interval '1 day', '{}', now() + interval '1 hour', now() from generate_series(1, ${living})`);
+  await db.execute(sql`
+    insert into runs (id, company_id, idempotency_key, request_hash, request, lease_id, phase, deadline, due_at)
+    select gen_random_uuid(), ${companyId}, id::text, '', '{}', id, 'executing', now() + interval '1 day', now() + interval '1 hour' from environment_leases where status = 'active'`);
+  await db.execute(sql`
+    insert into executions (id, company_id, lease_id, run_id, ordinal, argv, state, boot_id, timeout_ms, output_limit, due_at, claim_owner, claim_token, claim_until)
+    select gen_random_uuid(), ${companyId}, lease_id, id, 1, '[]', 'running', 'b', 1, 1, now() + interval '1 hour', 'w', gen_random_uuid(), now() + interval '1 hour' from runs where phase = 'executing'`);
+  await db.execute(sql`
+    insert into environment_leases (id, company_id, status, backend, provider, resource_key, fence, queue_deadline, max_expires_at, due_at, acquire_deadline, ending, ended_at, releasing_since)
+    select gen_random_uuid(), ${companyId}, s, 'ssh', 'ssh', gen_random_uuid(), 1, now() + interval '1 hour', now() + interval '1 day', now() + interval '1 hour', now() + interval '1 hour',
+      case when s in ('releasing', 'stuck') then 'failed' end, case when s in ('releasing', 'stuck') then now() end, case when s = 'releasing' then now() end
+    from unnest(array['requested', 'acquiring', 'releasing', 'stuck']) s, generate_series(1, ${living / 4})`);
+  await client.unsafe("vacuum analyze");
+});
+afterAll(async () => {
+  await client.end();
+  await drop();
+});
+
+/** Big tables, or indexes of theirs, that a statement would read from end to end. */
+async function readsWhole(query: string, params: unknown[]): Promise<string[]> {
+  const [row] = await client.unsafe(`explain (format json) ${query}`, params as never[]);
+  const whole: string[] = [];
+  const walk = (node: Record<string, unknown>): void => {
+    const table = String(node["Relation Name"]);
+    const bounded = node["Index Cond"] !== undefined || node["Recheck Cond"] !== undefined || node["TID Cond"] !== undefined;
+    if (/^(runs|environment_leases|executions|execution_output)$/.test(table) && String(node["Node Type"]).endsWith("Scan") && !bounded) whole.push(`${node["Node Type"]} ${table} ${node["Index Name"] ?? ""}`);
+    for (const child of (node["Plans"] as Record<string, unknown>[] | undefined) ?? []) walk(child);
+  };
+  walk(((row?.["QUERY PLAN"] as Record<string, unknown>[])[0] as { Plan: Record<string, unknown> }).Plan);
+  return whole;
+}
+
+const claim = newClaim("me");
+const nobody = { id: newId(), offer: 1, runId: newId(), state: "running" } as never;
+const loops: Record<string, () => Promise<unknown>> = {
+  takeDueRuns: () => due.takeDueRuns(db),
+  markOverdueRuns: () => due.markOverdueRuns(db),
+  takeDueReleases: () => due.takeDueReleases(db),
+  takeDueExecutions: () => due.takeDueExecutions(db),
+  waitingAcquires: () => due.waitingAcquires(db, [{ backend: "local", host: newId() }]),
+  expiredLeases: () => due.expiredLeases(db),
+  unqueuedLeases: () => due.unqueuedLeases(db),
+  unacquiredLeases: () => due.unacquiredLeases(db),
+  abandonedReleases: () => due.abandonedReleases(db),
+  stuckLeases: () => due.stuckLeases(db),
+  renewWaiting: () => due.renewWaiting(db),
+  purgeEnded: () => due.purgeEnded(db, 365 * 24 * 3_600_000),
+  claimNextLease: () => claimNextLease(db, { backend: "local", host: newId(), bound: false, binds: true, lapseMs: 0 }, claim, "me"),
+  extendLeaseClaim: () => extendLeaseClaim(db, newId(), claim),
+  renewLease: () => renewLease(db, newId(), 1, { by: { execution: newId(), claim } }),
+  claimExecution: () => claimExecution(db, newId(), claim),
+  extendExecutionClaim: () => extendExecutionClaim(db, newId(), claim),
+  openExecutions: () => openExecutions(db, newId()),
+  appendOutput: () => appendOutput(db, nobody, claim, "stdout", 0, Buffer.from("x")).catch(() => {}),
+  readOutput: () => readOutput(db, newId(), "stdout", 10),
+  findSituation: () => findSituation(db, newId()),
+  listRuns: () => listRuns(db, companyId, { limit: 50 }),
+};
+
+describe(`beside ${history} ended and ${living} living runs, no statement of a loop reads a table from end to end`, () => {
+  for (const [name, run] of Object.entries(loops)) {
+    it(name, async () => {
+      captured = [];
+      await run();
+      const statements = captured.filter(({ query }) => /^\s*(select|update|insert|delete|with)/i.test(query));
+      expect(statements.length).toBeGreaterThan(0);
+      for (const { query, params } of statements) expect(await readsWhole(query, params), query).toEqual([]);
+    });
+  }
+});
