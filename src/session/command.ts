@@ -17,6 +17,8 @@ export function commandScript(session: Session, spec: CommandSpec): Buffer {
     "export PWD",
     ...Object.entries(spec.env).map(([name, value]) => `export ${variable(name)}=${quote(checked(value))}`),
     `set -- ${session.wrap(program(spec.argv)).map((word) => quote(checked(word))).join(" ")}`,
+    // Said in the program's name and not, as exec would, in that of a script nobody has ever seen.
+    `command -v "$1" >/dev/null 2>&1 || { printf '%s: not found\\n' "$1" >&5; exit 127; }`,
     `exec "$@" 2>&5 5>&-`,
     // Where a failed exec does not end the shell; its EXIT trap says why we are here.
     "exit $?",

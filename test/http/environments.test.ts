@@ -49,7 +49,7 @@ describe("POST /v1/environments", () => {
     [{ driver: "ssh", config: {} }, "ssh"],
     [{ driver: "sandbox", config: { provider: "bubblewrap" } }, "sandbox-bubblewrap"],
     [{ driver: "plugin", config: { key: "acme" } }, "plugin-acme"],
-    [{ driver: "sandbox", config: {} }, "sandbox-unnamed"],
+    [{ driver: "sandbox", config: {} }, "sandbox-(none named)"],
   ] as const)("says which backends there are instead of the one of %j", async (kind, backend) => {
     expect(backendFor({ ...kind, config: { ...kind.config } })).toBe(backend);
     expect(await (await create({ name: "x", ...kind })).json()).toMatchObject({ code: "unsupported_environment", detail: `there is no driver for ${backend}; this version has local` });
