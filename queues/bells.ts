@@ -72,6 +72,7 @@ export function openBells(address: RedisAddress, log: Logger): QueueBells {
   };
 
   return {
+    heard: () => attempt("anybody", () => redis.ping()),
     run: async (id, cause) => {
       await Promise.all([add(catalog.run.queue(), "run", { v: 1, run: id }, { deduplication: { id: `run-${id}-${cause}` } }), moved(id)]);
     },

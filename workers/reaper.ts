@@ -16,10 +16,16 @@ import { outcomeOf, payloadOf } from "./outcome.ts";
 export function openReaper(fleet: Fleet, address: RedisAddress, log: Logger): { close(): Promise<void> } {
   let lastSweep = performance.now();
   let under: Promise<unknown> | null = null;
+  let heldUntil = 0;
+  // What nobody can be rung for is not ended for not having been renewed.
+  const sweepHolding = async (): Promise<unknown> => {
+    if (!(await fleet.bells.heard())) heldUntil = performance.now() + timing.leaseLife;
+    return sweepAndTell(fleet, log, performance.now() < heldUntil);
+  };
 
   const sweepOnce = (): Promise<unknown> => {
     lastSweep = performance.now();
-    under ??= within(timing.sweepLimit, sweepAndTell(fleet, log)).finally(() => {
+    under ??= within(timing.sweepLimit, sweepHolding()).finally(() => {
       under = null;
     });
     return under;
@@ -59,8 +65,8 @@ export function openReaper(fleet: Fleet, address: RedisAddress, log: Logger): { 
   };
 }
 
-async function sweepAndTell(fleet: Fleet, log: Logger): Promise<unknown> {
-  const swept = await sweep(fleet);
+async function sweepAndTell(fleet: Fleet, log: Logger, hold: boolean): Promise<unknown> {
+  const swept = await sweep(fleet, { hold });
   if (swept.expired + swept.timedOut + swept.overdue + swept.stuck > 0) log.info(swept, "swept");
   return swept;
 }

@@ -1,3 +1,4 @@
+import { text } from "node:stream/consumers";
 import type { Config } from "../config.ts";
 import { exitOf } from "./errors.ts";
 import { answer, answerJson, complain } from "./print.ts";
@@ -32,5 +33,12 @@ export const longRunning: LongRunning = {
     await (await import("../app/migrate.ts")).runMigrate(config);
     if (json === true) answerJson({ migrated: true });
     else answer("The database has this version's schema.");
+  },
+  async token({ stdin, json, ...wanted }) {
+    const config = await configuration();
+    const given = stdin === true ? { token: (await text(process.stdin)).trim() } : {};
+    const made = await (await import("../app/token.ts")).runToken(config, { ...wanted, ...given });
+    if (json === true) answerJson(made);
+    else answer(made.token);
   },
 };

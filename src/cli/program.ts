@@ -4,13 +4,14 @@ import { duration, names, variable, wholeNumber } from "./options.ts";
 import { environmentCommands, leaseCommands } from "./program-resources.ts";
 import { runSubcommands } from "./program-run.ts";
 
-/** The long-running commands, which are not clients of the API: given from outside. */
+/** The commands that are not clients of the API: given from outside. */
 export interface LongRunning {
   up(options: { workers?: number }): Promise<void>;
   api(): Promise<void>;
   worker(options: { backends: string[]; concurrency?: number }): Promise<void>;
   reaper(): Promise<void>;
   migrate(options: { json?: true }): Promise<void>;
+  token(options: { company: string; name: string; role: "operator" | "producer"; stdin?: true; json?: true }): Promise<void>;
 }
 
 export interface Invocation {
@@ -55,6 +56,15 @@ export function buildProgram(invocation: Invocation): Command {
     .description("bring the database to this version's schema")
     .option("--json", "answer in JSON")
     .action((options: { json?: true }) => longRunning.migrate(options));
+  program
+    .command("token")
+    .description("make a token, and its company if there is none of that name, in the configured database")
+    .requiredOption("--company <name>", "company that the token speaks for")
+    .requiredOption("--name <name>", "what the token is for")
+    .addOption(new Option("--role <role>", "what it may do").choices(["operator", "producer"]).default("producer"))
+    .option("--stdin", "take the token from stdin instead of making one; again is no error")
+    .option("--json", "answer in JSON, with the company's id")
+    .action((options: Parameters<LongRunning["token"]>[0]) => longRunning.token(options));
   return program;
 }
 

@@ -34,8 +34,13 @@ export async function getCompany(db: Db, id: string): Promise<Company> {
 /** Makes a token for a company. The token is given once; only its hash is kept. */
 export async function createToken(db: Db, companyId: string, name: string, role: Identity["role"]): Promise<string> {
   const token = `lh_${randomBytes(32).toString("base64url")}`;
-  await db.insert(apiTokens).values({ id: newId(), companyId, name, role, hash: hashOf(token) });
+  await addToken(db, companyId, name, role, token);
   return token;
+}
+
+/** Has a token made elsewhere speak for a company. One that is known already stays as it is. */
+export async function addToken(db: Db, companyId: string, name: string, role: Identity["role"], token: string): Promise<void> {
+  await db.insert(apiTokens).values({ id: newId(), companyId, name, role, hash: hashOf(token) }).onConflictDoNothing({ target: apiTokens.hash });
 }
 
 /** Who the token speaks for, or undefined when nobody. */

@@ -25,6 +25,8 @@ export interface AcquireBell {
  * reaper rings again. So none of these throws.
  */
 export interface Bells {
+  /** Whether a bell rung now would be heard. */
+  heard(): Promise<boolean>;
   /** `cause` tells two reasons to look apart, so that the second rings too. */
   run(id: string, cause: string): Promise<void>;
   step(bell: StepBell | AcquireBell): Promise<void>;

@@ -23,9 +23,10 @@ export interface Swept {
  * Looks for everything that is overdue, once. Safe to run in many processes at once and at any time: each change is a
  * guarded transition or a batch under SKIP LOCKED, each bell may be rung twice.
  *
- * After an outage or a jump of the database's clock, nothing is expired or timed out until one lease life has passed.
+ * After an outage or a jump of the database's clock, nothing is expired or timed out until one lease life has passed; nor
+ * while the caller holds, because bells are not heard and so nobody can be called to renew.
  */
-export async function sweep(fleet: Fleet): Promise<Swept> {
+export async function sweep(fleet: Fleet, options: { hold?: boolean } = {}): Promise<Swept> {
   const now = await tick(fleet.db);
   if (now.outage) fleet.log.warn({ calmForMs: timing.leaseLife }, "the fleet was away or the clock jumped: nothing expires until the living have renewed");
   const renewed = await renewWaiting(fleet.db);
@@ -33,7 +34,7 @@ export async function sweep(fleet: Fleet): Promise<Swept> {
   let timedOut = 0;
   let overdue = 0;
   let stuck = 0;
-  if (!now.calm) {
+  if (!now.calm && options.hold !== true) {
     expired = await moveAll(fleet, await expiredLeases(fleet.db), "expire", "not renewed in time");
     timedOut =
       (await moveAll(fleet, await unqueuedLeases(fleet.db), "timeout", "no place became free in time")) +

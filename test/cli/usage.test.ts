@@ -17,7 +17,7 @@ describe("leasehold", () => {
   it("explains every command and its exit codes, without a configuration", async () => {
     const all = await leasehold(["--help"], { LEASEHOLD_PORT: "nonsense" });
     expect(all.code).toBe(0);
-    for (const word of ["run", "env", "lease", "up", "api", "worker", "reaper", "migrate", "Exit codes:"]) expect(all.stdout).toContain(word);
+    for (const word of ["run", "env", "lease", "up", "api", "worker", "reaper", "migrate", "token", "Exit codes:"]) expect(all.stdout).toContain(word);
     const run = await leasehold(["run", "--help"]);
     for (const word of ["list", "show", "logs", "cancel", "attach", "--timeout", "124"]) expect(run.stdout).toContain(word);
   });
@@ -53,6 +53,7 @@ describe("leasehold", () => {
     ["an API that is not there", ["run", "list"], nowhere, exitCodes.unavailable, [/127\.0\.0\.1:1 cannot be reached/]],
     ["a worker without services", ["worker", "--backends", "local"], {}, exitCodes.config, [/DATABASE_URL/, /REDIS_URL/]],
     ["a migration without a database", ["migrate"], {}, exitCodes.config, [/DATABASE_URL/]],
+    ["a token without a database", ["token", "--company", "c", "--name", "n"], {}, exitCodes.config, [/DATABASE_URL/]],
     ["a file that is not there", ["run", "--stdin", "/nonexistent", "--", "x"], nowhere, exitCodes.usage, [/nonexistent/]],
   ])("tells of %s", async (_what, args, env, expected, words) => {
     const { code, stderr, stdout } = await leasehold(args, env);

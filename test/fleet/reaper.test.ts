@@ -4,6 +4,8 @@ import { sql } from "drizzle-orm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { endCalm } from "../support/calm.ts";
 import { findLease, listLeaseEvents } from "../../src/db/leases.ts";
+import { openBells } from "../../queues/bells.ts";
+import { openReaper } from "../../workers/reaper.ts";
 import { timing } from "../../src/domain/defaults.ts";
 import { purge } from "../../src/leases/sweep.ts";
 import { eventually } from "../support/eventually.ts";
@@ -36,6 +38,21 @@ describe("after an outage", () => {
     await insertLeaseIn(db(), stack.companyId, { state: "active", patch: { expiresAt: past } });
     await db().execute(sql`update installation set fleet_tick = clock_timestamp() + interval '1 hour'`);
     expect(await stack.sweep()).toMatchObject({ calm: true, expired: 0 });
+  });
+
+  it("I13: nor does anything while Redis is away, for nobody can be rung to follow and renew", async () => {
+    const lease = await insertLeaseIn(db(), stack.companyId, { state: "active", patch: { expiresAt: past } });
+    const tick = async () => [...(await db().execute(sql`select fleet_tick from installation`))][0]?.["fleet_tick"];
+    const before = await tick();
+    const nowhere = { url: "redis://127.0.0.1:1", prefix: stack.config.queuePrefix };
+    const deaf = openReaper({ db: db(), bells: openBells(nowhere, stack.base.log), log: stack.base.log, who: "deaf" }, nowhere, stack.base.log);
+    await eventually(async () => expect(await tick()).not.toBe(before));
+    const swept = await tick();
+    await eventually(async () => expect(await tick()).not.toBe(swept));
+    expect((await findLease(db(), lease.id))?.state).toBe("active");
+    const hearing = openReaper({ db: db(), bells: stack.base.bells, log: stack.base.log, who: "hearing" }, stack.base.redis, stack.base.log);
+    await eventually(async () => expect((await findLease(db(), lease.id))?.state).toBe("releasing"));
+    await Promise.all([deaf.close(), hearing.close()]);
   });
 
   it("I13: the calm of a clock that was ahead does not last", async () => {
