@@ -8,6 +8,7 @@ import { claimExecution, extendExecutionClaim, openExecutions } from "../../src/
 import { claimNextLease } from "../../src/db/lease-claims.ts";
 import { extendLeaseClaim, renewLease } from "../../src/db/leases.ts";
 import { appendOutput, readOutput } from "../../src/db/output.ts";
+import { textOrNull } from "../../src/db/rows.ts";
 import { findSituation, listRuns } from "../../src/db/runs.ts";
 import { newClaim } from "../../src/domain/claim.ts";
 import { newId } from "../../src/domain/ids.ts";
@@ -65,9 +66,9 @@ async function readsWhole(query: string, params: unknown[]): Promise<string[]> {
   const [row] = await client.unsafe(`explain (format json) ${query}`, params as never[]);
   const whole: string[] = [];
   const walk = (node: Record<string, unknown>): void => {
-    const table = String(node["Relation Name"]);
+    const [kind, table, index] = ["Node Type", "Relation Name", "Index Name"].map((key) => textOrNull(node[key]) ?? "");
     const bounded = node["Index Cond"] !== undefined || node["Recheck Cond"] !== undefined || node["TID Cond"] !== undefined;
-    if (/^(runs|environment_leases|executions|execution_output)$/.test(table) && String(node["Node Type"]).endsWith("Scan") && !bounded) whole.push(`${node["Node Type"]} ${table} ${node["Index Name"] ?? ""}`);
+    if (/^(runs|environment_leases|executions|execution_output)$/.test(table ?? "") && kind?.endsWith("Scan") === true && !bounded) whole.push(`${kind} ${table} ${index}`);
     for (const child of (node["Plans"] as Record<string, unknown>[] | undefined) ?? []) walk(child);
   };
   walk(((row?.["QUERY PLAN"] as Record<string, unknown>[])[0] as { Plan: Record<string, unknown> }).Plan);
