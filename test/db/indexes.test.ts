@@ -63,7 +63,7 @@ afterAll(async () => {
 
 /** Big tables, or indexes of theirs, that a statement would read from end to end. */
 async function readsWhole(query: string, params: unknown[]): Promise<string[]> {
-  const [row] = await client.unsafe(`explain (format json) ${query}`, params as never[]);
+  const [row] = await client.unsafe<{ "QUERY PLAN": { Plan: Record<string, unknown> }[] }[]>(`explain (format json) ${query}`, params as never[]);
   const whole: string[] = [];
   const walk = (node: Record<string, unknown>): void => {
     const [kind, table, index] = ["Node Type", "Relation Name", "Index Name"].map((key) => textOrNull(node[key]) ?? "");
@@ -71,7 +71,9 @@ async function readsWhole(query: string, params: unknown[]): Promise<string[]> {
     if (/^(runs|environment_leases|executions|execution_output)$/.test(table ?? "") && kind?.endsWith("Scan") === true && !bounded) whole.push(`${kind} ${table} ${index}`);
     for (const child of (node["Plans"] as Record<string, unknown>[] | undefined) ?? []) walk(child);
   };
-  walk(((row?.["QUERY PLAN"] as Record<string, unknown>[])[0] as { Plan: Record<string, unknown> }).Plan);
+  const plan = row?.["QUERY PLAN"][0]?.Plan;
+  if (plan === undefined) throw new Error("explain gave no plan");
+  walk(plan);
   return whole;
 }
 
