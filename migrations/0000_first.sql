@@ -186,6 +186,7 @@ CREATE TABLE "runs" (
 	"claim_token" uuid,
 	"claim_until" timestamp with time zone,
 	"attempt" integer DEFAULT 0 NOT NULL,
+	"step_after" timestamp with time zone,
 	"step_failure" jsonb,
 	"due_at" timestamp with time zone,
 	"deadline" timestamp with time zone,

@@ -103,6 +103,7 @@ export async function moveRun(db: Db, run: Run, to: RunPhase, patch: { readonly 
       .set("claim_owner", sql`null`)
       .set("claim_token", sql`null`)
       .set("claim_until", sql`null`)
+      .set("step_after", sql`null`)
       .set("attempt", sql`0`);
     if (to === "ended") set.set("ended_at", sql`clock_timestamp()`);
   }
@@ -128,13 +129,14 @@ export async function requestCancel(db: Db, companyId: string, runId: string): P
   return (await getSituation(db, companyId, runId)).run;
 }
 
-/** Claims a run's current step for one worker: offer + 1. Null when the run is not in that phase, or somebody alive is at it. */
+/** Claims a run's current step for one worker: offer + 1. Null when the run is not in that phase, somebody alive is at it, or it is to wait. */
 export async function claimStep(db: Db, runId: string, phase: RunPhase, claim: Claim): Promise<Run | null> {
   const [row] = await rowsOf(
     db,
     sql`update runs set claim_owner = ${claim.owner}, claim_token = ${claim.token}, claim_until = ${inMs(timing.claim)}, due_at = ${inMs(timing.claim)},
           offer = offer + 1, attempt = attempt + 1
-        where id = ${runId} and phase = ${phase} and (claim_until is null or claim_until < clock_timestamp()) returning *`,
+        where id = ${runId} and phase = ${phase} and (claim_until is null or claim_until < clock_timestamp())
+          and (step_after is null or step_after <= clock_timestamp()) returning *`,
   );
   return row === undefined ? null : decode(runs, row);
 }
@@ -164,6 +166,7 @@ export async function endStep(db: Db, run: Run, claim: Claim, end: StepEnd): Pro
     .set("claim_until", sql`null`)
     .set("version", sql`version + 1`)
     .set("due_at", end.kind === "again" ? inMs(end.afterMs) : sql`clock_timestamp()`);
+  if (end.kind === "again") set.set("step_after", inMs(end.afterMs));
   if (end.kind === "realized") set.set("realized_at", sql`clock_timestamp()`);
   if (end.kind === "failed") set.patch(runs, { stepFailure: { code: end.code, message: end.message } });
   const rows = await rowsOf(

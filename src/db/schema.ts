@@ -209,6 +209,8 @@ export const runs = pgTable(
     /** Number of the attempt at the current step (realize, harvest). */
     offer: integer("offer").notNull().default(0),
     ...claimColumns,
+    /** The current step is not tried again before this, whoever rings. */
+    stepAfter: moment("step_after"),
     /** Why the current step was given up. */
     stepFailure: jsonb("step_failure").$type<{ code: string; message: string }>(),
     /** When the run wants a decision; null while it waits for its lease, step or execution, which set it when they are done. */

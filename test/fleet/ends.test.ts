@@ -6,7 +6,7 @@ import { openPatientConnection } from "../../queues/connection.ts";
 import { openWorkerFleet } from "../../src/app/worker.ts";
 import { findExecution } from "../../src/db/executions.ts";
 import { findLease } from "../../src/db/leases.ts";
-import { claimStep } from "../../src/db/runs.ts";
+import { claimStep, endStep } from "../../src/db/runs.ts";
 import { newClaim } from "../../src/domain/claim.ts";
 import { acquireNext } from "../../src/leases/acquire.ts";
 import { readOutput } from "../../src/db/output.ts";
@@ -300,5 +300,24 @@ describe("a host path as workspace", () => {
     const { run: ended, lease } = await stack.ended(run.id);
     expect(ended.outcome).toMatchObject({ kind: "not_started", reason: "workspace_not_allowed", message: expect.stringContaining("LEASEHOLD_WORKSPACE_PATHS") as string });
     expect(lease?.state).toBe("failed");
+  });
+});
+
+describe("a step that failed for now", () => {
+  it("I4: is not tried before its time, however often somebody rings", async () => {
+    const { db } = stack.base.database;
+    await stack.worker({ backends: [] });
+    const run = await stack.submit({ command: ["ls"], workspace: { kind: "host_path", path: process.cwd() } });
+    const place = await openWorkerFleet(stack.config, stack.base);
+    await eventually(async () => expect(await acquireNext(place.fleet, "local", false)).toBe(true));
+    await eventually(async () => expect((await stack.situation(run.id)).run.phase).toBe("realizing"));
+    const claim = newClaim("me");
+    const claimed = await claimStep(db, run.id, "realizing", claim);
+    if (claimed === null) throw new Error("not claimed");
+    expect(await endStep(db, claimed, claim, { kind: "again", afterMs: 60_000 })).toBe(true);
+    expect(await claimStep(db, run.id, "realizing", newClaim("early"))).toBeNull();
+    await db.execute(sql`update runs set step_after = clock_timestamp()`);
+    expect((await claimStep(db, run.id, "realizing", newClaim("later")))?.attempt).toBe(2);
+    await place.close();
   });
 });
