@@ -30,7 +30,7 @@ interface Up {
 }
 
 const environment = (): NodeJS.ProcessEnv => ({
-  ...childEnvironment({ ...readConfig({}), dataDir, port: 0 }, { PATH: process.env["PATH"] }),
+  ...childEnvironment({ ...readConfig({}), dataDir, port: 0 }, { PATH: process.env["PATH"], HOME: process.env["HOME"] }),
   DATABASE_URL: "",
   REDIS_URL: "",
 });

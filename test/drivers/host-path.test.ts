@@ -110,4 +110,6 @@ it("a read-only original gives a workspace that can be written to", async () => 
   chmodSync(source, 0o555);
   await publish();
   expect(lstatSync(places.workspace).mode & 0o700).toBe(0o700);
+  // An ordinary user could not clean it up otherwise.
+  chmodSync(source, 0o755);
 });
