@@ -1,4 +1,5 @@
-import { bigint, customType, integer, text, timestamp, uuid } from "drizzle-orm/pg-core";
+import { sql, type SQL } from "drizzle-orm";
+import { bigint, check, customType, integer, text, timestamp, uuid } from "drizzle-orm/pg-core";
 
 /** `bytea` as a Buffer. */
 export const bytea = customType<{ data: Buffer; driverData: Buffer | string }>({
@@ -20,3 +21,12 @@ export const claimColumns = {
   /** Counted when claimed, reset when the step succeeds. */
   attempt: integer("attempt").notNull().default(0),
 };
+
+export const id = () => uuid("id").primaryKey();
+export const createdAt = () => moment("created_at").notNull().default(sql`clock_timestamp()`);
+
+/** The values of an enum, for a CHECK. */
+export const list = (values: readonly string[]): SQL => sql.raw(values.map((v) => `'${v}'`).join(", "));
+
+/** A row is claimed wholly or not at all. */
+export const claimIsWhole = (table: string) => check(`${table}_claim_whole`, sql.raw("num_nulls(claim_owner, claim_token, claim_until) in (0, 3)"));

@@ -1,0 +1,60 @@
+import { sql } from "drizzle-orm";
+import { boolean, check, index, integer, jsonb, pgTable, text, unique, uuid } from "drizzle-orm/pg-core";
+import type { Outcome } from "../../domain/outcome.ts";
+import type { RunRequest } from "../../domain/request.ts";
+import { runPhases } from "../../domain/run.ts";
+import { bytea, claimColumns, claimIsWhole, createdAt, id, list, moment } from "./columns.ts";
+import { leases } from "./leases.ts";
+import { companies, environments } from "./tenancy.ts";
+
+export const runs = pgTable(
+  "runs",
+  {
+    id: id(),
+    companyId: uuid("company_id").notNull().references(() => companies.id, { onDelete: "cascade" }),
+    idempotencyKey: text("idempotency_key").notNull(),
+    requestHash: bytea("request_hash").notNull(),
+    request: jsonb("request").$type<RunRequest>().notNull(),
+    environmentId: uuid("environment_id").references(() => environments.id, { onDelete: "set null" }),
+    /** Which level of the request, or which default, chose the environment. */
+    environmentReason: text("environment_reason"),
+    leaseId: uuid("lease_id").references(() => leases.id),
+    phase: text("phase", { enum: runPhases }).notNull(),
+    /** Grows with every decision and everything a decision depends on: decisions are compare-and-set on it. */
+    version: integer("version").notNull().default(0),
+    /** Number of the attempt at the current step (realize, harvest). */
+    offer: integer("offer").notNull().default(0),
+    ...claimColumns,
+    /** The current step is not tried again before this, whoever rings. */
+    stepAfter: moment("step_after"),
+    /** Why the current step was given up. */
+    stepFailure: jsonb("step_failure").$type<{ code: string; message: string }>(),
+    /** When the run wants a decision; null while it waits for its lease, step or execution, which set it when they are done. */
+    dueAt: moment("due_at"),
+    /** End of the current phase's time; null once the reaper saw that it has passed. */
+    deadline: moment("deadline"),
+    overdue: boolean("overdue").notNull().default(false),
+    cancelRequestedAt: moment("cancel_requested_at"),
+    outcome: jsonb("outcome").$type<Outcome>(),
+    acquiringAt: moment("acquiring_at"),
+    realizedAt: moment("realized_at"),
+    harvestedAt: moment("harvested_at"),
+    endedAt: moment("ended_at"),
+    createdAt: createdAt(),
+  },
+  (t) => [
+    unique("runs_idempotency").on(t.companyId, t.idempotencyKey),
+    index("runs_due").on(t.dueAt).where(sql.raw("due_at is not null")),
+    index("runs_deadline").on(t.deadline).where(sql.raw("deadline is not null")),
+    index("runs_of_company").on(t.companyId, t.id),
+    index("runs_of_lease").on(t.leaseId),
+    index("runs_open").on(t.companyId, t.id).where(sql.raw("phase <> 'ended'")),
+    index("runs_purge").on(t.endedAt).where(sql.raw("ended_at is not null")),
+    claimIsWhole("runs"),
+    check("runs_phase", sql`${t.phase} in (${list(runPhases)})`),
+    check("runs_ended_whole", sql`(${t.phase} = 'ended') = (${t.endedAt} is not null)`),
+    check("runs_outcome_when_over", sql`${t.phase} not in ('harvesting', 'releasing', 'ended') or ${t.outcome} is not null`),
+    check("runs_ended_is_quiet", sql`${t.phase} <> 'ended' or (${t.dueAt} is null and ${t.deadline} is null and ${t.claimToken} is null)`),
+    check("runs_has_lease", sql`${t.phase} in ('accepted', 'ended') or ${t.leaseId} is not null`),
+  ],
+);
