@@ -31,6 +31,10 @@ export function boardRoutes(parts: ApiParts): Hono<ApiEnv> {
 
   const pages = new Hono<ApiEnv>();
   pages.use(operatorsOnly(parts));
+  pages.use(async (c, next) => {
+    await next();
+    c.header("content-security-policy", onlyOurs);
+  });
   pages.use("/api/*", async (_c, next) => {
     await refresh();
     await next();
@@ -38,6 +42,9 @@ export function boardRoutes(parts: ApiParts): Hono<ApiEnv> {
   pages.route("/", server.registerPlugin());
   return pages;
 }
+
+/** The board's page would fetch a font from elsewhere; whose queues these are is nobody's business there. */
+const onlyOurs = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
 
 function readOnly(queue: ConstructorParameters<typeof BullMQAdapter>[0]): BullMQAdapter {
   const adapter = new BullMQAdapter(queue, { readOnlyMode: true });

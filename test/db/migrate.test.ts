@@ -23,3 +23,18 @@ it("migrating five times at once, and again later, leaves one schema and one ins
     await admin.end();
   }
 });
+
+it("a database that holds something else is refused in words, and left as it is", async () => {
+  const admin = postgres(inject("databaseUrl"), { max: 1, onnotice: () => {} });
+  const name = `m_${randomBytes(6).toString("hex")}`;
+  await admin.unsafe(`create database ${name}`);
+  const url = new URL(inject("databaseUrl"));
+  url.pathname = `/${name}`;
+  const sql = postgres(url.href, { max: 1, onnotice: () => {} });
+  await sql`create table workers (name text)`;
+  await expect(migrateDatabase(url.href)).rejects.toMatchObject({ kind: "refused", code: "migration_failed", message: expect.stringContaining('"workers" already exists') as string });
+  expect(await sql`select table_name from information_schema.tables where table_schema = 'public'`).toEqual([{ table_name: "workers" }]);
+  await sql.end();
+  await admin.unsafe(`drop database ${name} with (force)`);
+  await admin.end();
+});

@@ -47,6 +47,12 @@ describe("I12: the board of queues", () => {
     await queue.close();
   });
 
+  it("lets its page fetch nothing from elsewhere", async () => {
+    const page = await board(basic(server.acme.operator), "/queues");
+    expect(page.headers.get("content-security-policy")).toContain("default-src 'self'");
+    await page.body?.cancel();
+  });
+
   it("leads from /queues/ to the page", async () => {
     const response = await board(null, "/queues/");
     expect([response.status, response.headers.get("location")]).toEqual([302, "/queues"]);
