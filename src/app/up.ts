@@ -1,6 +1,7 @@
 import { arch, platform } from "node:os";
 import type { Config } from "../config.ts";
 import { timing } from "../domain/defaults.ts";
+import { isKind } from "../domain/errors.ts";
 import { openLog } from "../log.ts";
 import { withRunning } from "./up/end-running.ts";
 import { type LocalFleet, startFleet } from "./up/fleet.ts";
@@ -21,7 +22,14 @@ export async function runUp(config: Config, options: UpOptions): Promise<void> {
   const told = untilTold();
   const log = openLog(config.logLevel === "info" ? "warn" : config.logLevel, "up");
   say(`Leasehold ${packageVersion()} on ${platform()} ${arch()}, data in ${config.dataDir}`);
-  const fleet = await startFleet(config, { workers: options.workers ?? 2, backends: options.backends ?? ["local"], progress: say }, log);
+  const giveUp = new AbortController();
+  void told.first.then(() => giveUp.abort());
+  const fleet = await startFleet(config, { workers: options.workers ?? 2, backends: options.backends ?? ["local"], progress: say, signal: giveUp.signal }, log).catch((error: unknown) => {
+    if (!isKind(error, "cancelled")) throw error;
+    say("Stopped before it was up.");
+    return null;
+  });
+  if (fleet === null) return;
   sayWhatNext(fleet, config, say);
   await told.first;
   await stop(fleet, told, say);

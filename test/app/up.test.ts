@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,8 +37,8 @@ const environment = (): NodeJS.ProcessEnv => ({
   REDIS_URL: "",
 });
 
-function up(): Up {
-  const child: ChildProcess = spawn(process.execPath, [main, "up", "--workers", "1"], { env: environment(), stdio: ["ignore", "pipe", "pipe"] });
+function up(settings: NodeJS.ProcessEnv = {}): Up {
+  const child: ChildProcess = spawn(process.execPath, [main, "up", "--workers", "1"], { env: { ...environment(), ...settings }, stdio: ["ignore", "pipe", "pipe"] });
   let text = "";
   child.stdout?.on("data", (piece: Buffer) => (text += piece.toString()));
   child.stderr?.on("data", (piece: Buffer) => (text += piece.toString()));
@@ -86,6 +88,24 @@ describe("leasehold up", () => {
     first.signal("SIGINT");
     expect(await first.gone).toBe(0);
     expect(await leasehold("run", "list")).toMatchObject({ code: 69, err: expect.stringContaining("leasehold up") as string });
+  });
+
+  it("says what is wrong when a part cannot start, and stops what it had started; Ctrl-C ends a start under way", async () => {
+    const taken = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => taken.once("listening", resolve));
+    const { port } = taken.address() as AddressInfo;
+    const blocked = up({ LEASEHOLD_PORT: String(port) });
+    expect(await blocked.gone).not.toBe(0);
+    expect(blocked.said()).toContain(`127.0.0.1:${port} is in use`);
+    expect(blocked.said()).toContain("LEASEHOLD_PORT");
+    await new Promise((resolve) => taken.close(resolve));
+
+    const impatient = up();
+    await eventually(() => expect(impatient.said()).toContain("starting API"));
+    impatient.signal("SIGINT");
+    expect(await impatient.gone).toBe(0);
+    await eventually(async () => expect(await leftovers(dataDir)).toEqual([]));
+    (await ready(up())).signal("SIGINT");
   });
 
   it("I6, I7: at the first Ctrl-C hands running commands on; the next up follows them to the last byte", async () => {

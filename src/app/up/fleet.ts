@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { childEnvironment, type Config } from "../../config.ts";
 import { openDatabase } from "../../db/client.ts";
 import { migrateDatabase } from "../../db/migrate.ts";
+import { cancelled } from "../../domain/errors.ts";
 import { claimDataDir } from "../../embedded/ownership.ts";
 import { openServices } from "../../embedded/services.ts";
 import { type FleetChild, keepChild } from "./child.ts";
@@ -14,6 +15,8 @@ export interface FleetOptions {
   readonly backends: readonly string[];
   /** `fast` is for tests and the demo. */
   readonly durability?: "full" | "fast";
+  /** Gives the start up: what was started is stopped again, and `cancelled` is thrown. */
+  readonly signal?: AbortSignal;
   /** Told what is being done, for whoever waits. */
   readonly progress?: (what: string) => void;
 }
@@ -49,7 +52,7 @@ export async function startFleet(config: Config, options: FleetOptions, log: Log
   try {
     const embedded = config.databaseUrl === undefined || config.redisUrl === undefined;
     progress(embedded ? "starting Postgres and Redis" : "using the configured Postgres and Redis");
-    const services = embedded ? await openServices({ dataDir: config.dataDir, log, ...(options.durability === undefined ? {} : { durability: options.durability }) }) : null;
+    const services = embedded ? await openServices({ dataDir: config.dataDir, log, ...(options.durability === undefined ? {} : { durability: options.durability }), ...(options.signal === undefined ? {} : { signal: options.signal }) }) : null;
     if (services !== null) undo.push(() => services.stop());
     const databaseUrl = config.databaseUrl ?? services?.databaseUrl ?? "";
     const redisUrl = config.redisUrl ?? services?.redisUrl ?? "";
@@ -77,7 +80,7 @@ export async function startFleet(config: Config, options: FleetOptions, log: Log
       await Promise.all(all.map((one) => one.kill()));
     };
     undo.push(stopProcesses);
-    const [news] = await Promise.all([api.ready, ...workers.map((w) => w.ready), reaper.ready]);
+    const [news] = await Promise.race([Promise.all([api.ready, ...workers.map((w) => w.ready), reaper.ready]), givenUp(options.signal)]);
     const url = String(news["url"]);
     await claim.setUrl(url);
     return { url, companyId, token, config: full, workers, embedded, stopProcesses, killProcesses, stopServices: unwind };
@@ -85,4 +88,13 @@ export async function startFleet(config: Config, options: FleetOptions, log: Log
     await unwind();
     throw error;
   }
+}
+
+/** Never settles, but for rejecting when the signal fires. */
+function givenUp(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const giveUp = (): void => reject(cancelled("start_cancelled", "told to stop before the fleet was up"));
+    if (signal?.aborted === true) giveUp();
+    else signal?.addEventListener("abort", giveUp, { once: true });
+  });
 }
