@@ -1,4 +1,5 @@
-import { readdir, readFile, truncate } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { mkdir, readdir, readFile, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { sql } from "drizzle-orm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -177,7 +178,7 @@ describe("a command ends", () => {
   });
 
   for (const [what, removal] of [["marker", 'rm "$HOME/../control/marker"'], ["execution's directory", 'rm -r "$HOME/../control/x"'], ["whole place", 'rm -rf "$HOME/../"*; cd /; rm -rf "${HOME%/home}"']] as const) {
-    it(`I9: as lost, when the command removed its ${what}; it does not get away`, async () => {
+    it(`I9: when the command removed its ${what}: as lost or cancelled, and it does not get away`, async () => {
       await stack.worker();
       const run = await stack.submit({ command: ["sh", "-c", `${removal}; exec sleep 600`] });
       await eventually(async () => expect(["running", "final"]).toContain((await stack.situation(run.id)).execution?.state));
@@ -319,5 +320,28 @@ describe("a step that failed for now", () => {
     await db.execute(sql`update runs set step_after = clock_timestamp()`);
     expect((await claimStep(db, run.id, "realizing", newClaim("later")))?.attempt).toBe(2);
     await place.close();
+  });
+});
+
+describe("a home without space", () => {
+  // Only root can mount a small disk; whoever is not has the same at the place alone, in test/session/output.test.ts.
+  it.runIf(process.getuid?.() === 0)("I4, I7, I8: ends with the command's own code, tells what was not kept, and is given back", async () => {
+    const disk = join(stack.config.dataDir, "leases");
+    await mkdir(disk, { recursive: true });
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=3m", "tmpfs", disk]);
+    try {
+      await stack.worker();
+      const run = await stack.submit({ command: ["sh", "-c", 'echo before; cat /dev/zero >"$HOME/fill"; code=$?; head -c 1000000 /dev/zero; exit $((code + 40))'] });
+      const { run: ended, lease, execution } = await stack.ended(run.id);
+      expect(ended.outcome).toEqual({ kind: "exited", code: 41 });
+      expect(execution).toMatchObject({ state: "final", outputComplete: false, stdoutDropped: null });
+      expect(await output(execution?.id ?? "")).toMatch(/^before\n\0*$/);
+      expect(lease?.state).toBe("failed");
+      await nothingLeft();
+      // The space came back with the lease.
+      expect((await stack.ended((await stack.submit({ command: ["true"] })).id)).run.outcome).toEqual({ kind: "exited", code: 0 });
+    } finally {
+      execFileSync("umount", ["--lazy", disk]);
+    }
   });
 });
