@@ -5,6 +5,8 @@ import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { reasonOf, refused } from "../domain/errors.ts";
 import { serverUser } from "./server-user.ts";
+import { allGone, signalProcess } from "./process-identity.ts";
+import { processesIn } from "./processes-in.ts";
 import type { PostgresBinaries } from "./postgres-binaries.ts";
 import { readIfThere, syncDirectory } from "./private-file.ts";
 
@@ -12,6 +14,9 @@ const run = promisify(execFile);
 
 /** The superuser of every embedded Postgres. */
 export const superuser = "leasehold";
+
+/** Milliseconds that a killed initdb gets to be gone. */
+const orphanPatience = 5000;
 
 /** The major version that made the data directory; undefined when there is none yet. */
 export async function majorOf(data: string): Promise<number | undefined> {
@@ -26,8 +31,10 @@ export async function majorOf(data: string): Promise<number | undefined> {
 export async function makeDataDirectory(binaries: PostgresBinaries, data: string, passwordFile: string): Promise<void> {
   const parent = dirname(data);
   const prefix = `${basename(data)}.new-`;
-  for (const entry of await readdir(parent)) {
-    if (entry.startsWith(prefix)) await rm(join(parent, entry), { recursive: true, force: true });
+  const remains = (await readdir(parent)).filter((entry) => entry.startsWith(prefix));
+  if (remains.length > 0) await endOrphans(parent, remains);
+  for (const entry of remains) {
+    await rm(join(parent, entry), { recursive: true, force: true });
   }
   const fresh = join(parent, prefix + randomBytes(6).toString("hex"));
   // Independent of the machine's locales: sorted by code point, and lower() knows all of Unicode from 17 on.
@@ -50,4 +57,15 @@ export async function makeDataDirectory(binaries: PostgresBinaries, data: string
   }
   await rename(fresh, data);
   await syncDirectory(parent);
+}
+
+/**
+ * Ends an initdb whose owner was killed, and what it started: it would go on writing into the remains while they are removed.
+ * The directory has one owner at a time, so what works in it now is nobody else's.
+ */
+async function endOrphans(parent: string, remains: readonly string[]): Promise<void> {
+  const inRemains = await Promise.all(remains.map((entry) => processesIn(join(parent, entry), ["postgres"])));
+  const orphans = [...(await processesIn(parent, ["initdb"])), ...inRemains.flat()];
+  for (const orphan of orphans) signalProcess(orphan, "SIGKILL");
+  await allGone(orphans, orphanPatience);
 }
