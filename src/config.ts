@@ -31,6 +31,10 @@ export const settings = z.strictObject({
   LEASEHOLD_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
   /** Directories, separated by colons, that runs may name as a workspace to be copied in. */
   LEASEHOLD_WORKSPACE_PATHS: z.string().default(""),
+  /** Files and directories, separated by colons, that environments may show to their sandboxes, read-only. */
+  LEASEHOLD_SANDBOX_BINDS: z.string().default(""),
+  /** Network that environments may give their sandboxes: `none`, or the host's, loopback included. */
+  LEASEHOLD_SANDBOX_NETWORK: z.enum(["none", "host"]).default("none"),
   /** Executions a worker process follows at once. */
   LEASEHOLD_CONCURRENCY: count(pools.executions),
   /** Postgres connections of a process. */
@@ -48,11 +52,16 @@ export interface Config {
   readonly queuePrefix: string;
   readonly logLevel: string;
   readonly workspacePaths: readonly string[];
+  /** Files and directories of this host that environments may show to their sandboxes. */
+  readonly sandboxBinds: readonly string[];
+  readonly sandboxNetwork: "none" | "host";
   readonly concurrency: number;
   readonly pool: number;
   /** PATH of this process: what local commands find their tools by. */
   readonly path: string;
 }
+
+const paths = (text: string): readonly string[] => text.split(":").filter((path) => path !== "");
 
 /** Where data goes when nobody says: the system's place for root, the user's own otherwise. */
 function defaultDataDir(env: NodeJS.ProcessEnv): string {
@@ -75,7 +84,9 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     port: s.LEASEHOLD_PORT,
     queuePrefix: s.LEASEHOLD_QUEUE_PREFIX,
     logLevel: s.LEASEHOLD_LOG_LEVEL,
-    workspacePaths: s.LEASEHOLD_WORKSPACE_PATHS.split(":").filter((p) => p !== ""),
+    workspacePaths: paths(s.LEASEHOLD_WORKSPACE_PATHS),
+    sandboxBinds: paths(s.LEASEHOLD_SANDBOX_BINDS),
+    sandboxNetwork: s.LEASEHOLD_SANDBOX_NETWORK,
     concurrency: s.LEASEHOLD_CONCURRENCY,
     pool: s.LEASEHOLD_POOL,
     path: env["PATH"] ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -97,6 +108,8 @@ export function childEnvironment(config: Config, env: NodeJS.ProcessEnv = proces
     LEASEHOLD_QUEUE_PREFIX: config.queuePrefix,
     LEASEHOLD_LOG_LEVEL: config.logLevel,
     LEASEHOLD_WORKSPACE_PATHS: config.workspacePaths.join(":"),
+    LEASEHOLD_SANDBOX_BINDS: config.sandboxBinds.join(":"),
+    LEASEHOLD_SANDBOX_NETWORK: config.sandboxNetwork,
     LEASEHOLD_CONCURRENCY: String(config.concurrency),
     LEASEHOLD_POOL: String(config.pool),
   };

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { catalog } from "../queues/catalog.ts";
 import { exitCodes } from "../src/cli/exit-codes.ts";
 import { settings } from "../src/config.ts";
-import { attempts, limits, pools, retention, timing } from "../src/domain/defaults.ts";
+import { attempts, limits, pools, retention, sandbox, timing } from "../src/domain/defaults.ts";
 import { executionStates } from "../src/domain/execution.ts";
 import { leaseEvents, leaseRules, leaseStates } from "../src/domain/lease.ts";
 import { outcomeSchema } from "../src/domain/outcome.ts";
@@ -68,7 +68,7 @@ describe("docs/reference.md lists exactly what there is", () => {
   });
 
   it("attempts, sizes, pools and retention", () => {
-    const actual = [...flat("attempts", attempts), ...flat("limits", limits), ...flat("pools", pools), ...flat("retention", retention)];
+    const actual = [...flat("attempts", attempts), ...flat("limits", limits), ...flat("pools", pools), ...flat("sandbox", sandbox), ...flat("retention", retention)];
     expect(byName(valuesIn("Attempts, sizes, pools and retention"))).toEqual(byName(actual));
   });
 
@@ -93,7 +93,7 @@ describe("docs/reference.md lists exactly what there is", () => {
   });
 
   it("reasons for not_started that are no error codes", () => {
-    const literal = [...found(/notStarted\("(\w+)"/g), ...found(/kind: "not_started", reason: "(\w+)"/g), ...found(/"(command_not_(?:found|executable))"/g)];
+    const literal = [...found(/notStarted\("(\w+)"/g), ...found(/kind: "not_started", reason: "(\w+)"/g), ...found(/"(command_not_(?:found|executable)|sandbox_not_started)"/g)];
     const step = found(/"(workspace_realization_failed)"/g);
     expect(listed("Reasons for not_started")).toEqual(sorted([...literal, ...step]));
   });

@@ -2,12 +2,23 @@ import { join } from "node:path";
 import type { Config } from "../config.ts";
 import { invalid } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
+import { bubblewrapDriver } from "../drivers/bubblewrap/driver.ts";
 import { localDriver } from "../drivers/local/driver.ts";
 import { type DriverRegistry, driverRegistry } from "../drivers/registry.ts";
+import { bubblewrapFolder } from "../embedded/bubblewrap-folder.ts";
 
 /** Every driver this version has. A new one is added here and nowhere else. */
 export function openDrivers(config: Config, installation: string): DriverRegistry {
-  return driverRegistry([localDriver({ root: join(config.dataDir, "leases"), installation, path: config.path })]);
+  return driverRegistry([
+    localDriver({ root: join(config.dataDir, "leases"), installation, path: config.path }),
+    bubblewrapDriver({
+      root: join(config.dataDir, "sandboxes"),
+      installation,
+      unpacked: bubblewrapFolder(),
+      binds: config.sandboxBinds,
+      network: config.sandboxNetwork === "host",
+    }),
+  ]);
 }
 
 /** Checks an environment's config by its driver's own schema. Throws `invalid`, naming the fields. */

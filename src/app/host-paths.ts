@@ -1,7 +1,7 @@
 import { realpath } from "node:fs/promises";
 import { sep } from "node:path";
 import { invalid, refused } from "../domain/errors.ts";
-import { publishHostPath } from "../drivers/local/host-path.ts";
+import { publishHostPath } from "../drivers/host-directory/host-path.ts";
 import type { HostPathSource } from "../runs/host-path.ts";
 
 /** Host paths as workspaces: only what lies under one of the allowed directories, symbolic links resolved first. */

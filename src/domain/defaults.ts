@@ -124,6 +124,16 @@ export const pools = {
   executions: 100,
 } as const;
 
+/** What a sandbox may use unless its environment says otherwise; never more than the worker itself may. */
+export const sandbox = {
+  memoryBytes: 4096 * MiB,
+  processes: 1024,
+  fileBytes: 16 * 1024 * MiB,
+  openFiles: 16_384,
+  cpuSeconds: 24 * 3600,
+  wallSeconds: 7 * 24 * 3600,
+} as const;
+
 export const retention = {
   /** BullMQ jobs kept for operators: count, and seconds. */
   completedJobs: { count: 1000, age: 3600 },

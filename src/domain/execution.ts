@@ -49,7 +49,7 @@ export type ExecutionStatus =
   | { kind: "tombstone" }
   | { kind: "running" }
   /** It could not be started at all. */
-  | { kind: "spawn_failed"; code: number; message: string }
+  | { kind: "spawn_failed"; reason: string; message: string }
   | { kind: "ended"; exit: Extract<Outcome, { kind: "exited" | "signalled" }>; sizes: StreamSizes; dropped: StreamSizes | null; killed: boolean }
   /** There is no exit status and nobody left who could write one. */
   | { kind: "orphaned"; sameBoot: boolean; sizes: StreamSizes };

@@ -21,6 +21,8 @@ export interface CallContext {
 export interface Labels {
   readonly installation: string;
   readonly company: string;
+  /** The run it was made for; null for an ad-hoc lease. */
+  readonly run: string | null;
 }
 
 export interface Diagnostic {

@@ -53,7 +53,7 @@ async function acquire(fleet: WorkerFleet, driver: Driver, lease: Lease, claim: 
       driver.acquire(context, {
         key: lease.resourceKey,
         config: lease.config,
-        labels: { installation: fleet.installation, company: lease.companyId },
+        labels: { installation: fleet.installation, company: lease.companyId, run: lease.runId },
         expiresAt,
       }),
     );

@@ -94,7 +94,7 @@ async function endingOf(work: Attempt, status: ExecutionStatus, killed: Killed |
       return { outcome, killed: status.killed ? (killed ?? "unverified") : null, dropped: status.dropped };
     }
     case "spawn_failed":
-      return { outcome: { kind: "not_started", reason: spawnReason(status.code), message: status.message }, killed: null, dropped: null };
+      return { outcome: { kind: "not_started", reason: status.reason, message: status.message }, killed: null, dropped: null };
     case "orphaned": {
       const swept = await work.place.kill(work.caller, timing.killGrace);
       const message = status.sameBoot ? "its supervisor died without writing how it ended" : "the machine was restarted while it ran";
@@ -111,6 +111,3 @@ async function endingOf(work: Attempt, status: ExecutionStatus, killed: Killed |
       throw new Error("a running execution has no ending");
   }
 }
-
-/** What a shell's exit code says about why a program could not be started (POSIX, "Exit Status for Commands"). */
-const spawnReason = (code: number): string => (code === 127 ? "command_not_found" : "command_not_executable");

@@ -39,7 +39,7 @@ async function attempt(fleet: WorkerFleet, hostPaths: HostPathSource, run: Run, 
     const driver = fleet.driver(lease.backend);
     if (driver.facts.placement !== "host") throw refused("workspace_unsupported", `a path of the worker's host cannot be brought to ${lease.backend}; use a local environment`);
     const session = await callDriver(fleet, driver, lease, signal, (context) => driver.session(context, { key: lease.resourceKey, handle: lease.handle }));
-    await hostPaths.publish({ places: session.places, source, caller: { fence: lease.fence, offer: run.offer }, signal });
+    await hostPaths.publish({ session, source, caller: { fence: lease.fence, offer: run.offer }, signal });
     return { kind: "realized" };
   } catch (error) {
     if (isKind(error, "stale")) return null;

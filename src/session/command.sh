@@ -1,6 +1,5 @@
-# The command's own process, before it becomes the command. Runs in the execution's directory; descriptor 5 is to be
-# the command's standard error. Variables, directory and arguments follow below, as script.
-exec 3<&-
+# The command's own process, before it becomes the command or what encloses it. Runs in the execution's directory;
+# descriptor 5 is to be the command's standard error. What it becomes follows below.
 umask 022
 start_time $$
 put pid "$$ $started"
@@ -8,11 +7,10 @@ put pid "$$ $started"
 read -r killed _ <killed
 [ "$killed" = 0 ] || kill -KILL $$
 here=$PWD
-# Runs only if the command could not be executed; an exec that works leaves no shell behind to run it. bash does not
-# run it either when exec fails; told so, it goes on behind the exec instead.
-trap 'put "$here/spawn" exec' EXIT
-# shellcheck disable=SC3044
-[ -z "${BASH_VERSION:-}" ] || shopt -s execfail
+# Why the command could not be executed.
+failed() {
+	put "$here/spawn" "$1"
+}
 unset OLDPWD SHLVL
 # The program is found by this PATH unless the command's variables bring another one; not exported.
 PATH=$1

@@ -1,7 +1,9 @@
-# Ends an execution's processes. Answers: swept (nothing more was found), unverified, stale, gone, busy.
+# Ends an execution's processes. Answers: verified (its namespace ended), swept (nothing more was found), unverified, stale,
+# gone, busy.
 control=$1 id=$2 fence=$3 offer=$4 grace=$5
 here=$control/x/$id
 leader=
+read_init "$here"
 # Our records are gone: where nothing keeps a command from them, it can remove them. It does not get away by that; what
 # carries its cookie is its own, and an execution is started once, so nobody newer can be meant.
 if [ ! -e "$control/marker" ] || [ ! -d "$here" ]; then
@@ -23,6 +25,8 @@ deadline=$((now + grace))
 # Said before the pid is looked for; the command's process writes its pid and then looks here.
 [ -e "$here/rc" ] || put "$here/killed" "$deadline"
 unlock
+# It may have been recorded only now.
+read_init "$here"
 
 # The number of the process group is the command's as long as its supervisor waits for it, or its leader lives.
 trusted=
@@ -38,6 +42,9 @@ end_tree "$deadline" TERM || answer unverified
 flock -s -w 5 7 7<"$here/alive" || answer unverified
 list_tree
 [ -z "$tree" ] || answer unverified
+# A namespace whose first process is gone holds nobody.
+read_init "$here"
+[ -z "$recorded" ] || [ -n "$init" ] || answer verified
 if [ -n "$pid" ] && [ -z "$trusted" ]; then
 	# Without supervisor and leader a process in that group may be the command's or a stranger's.
 	leader=$pid

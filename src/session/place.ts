@@ -16,6 +16,7 @@ const hundredths = (ms: number): string => String(Math.max(1, Math.ceil(ms / 10)
 
 /** The execution of that id at a session's place. See `docs/runs.md` for how it outlives whoever started it. */
 export function executionPlace(session: Session, executionId: string): ExecutionPlace {
+  if (session.executions !== null) return session.executions(executionId);
   if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/.test(executionId)) {
     throw invalid("execution_id_invalid", "an execution's id is made of letters, digits, _ and -");
   }
@@ -43,6 +44,7 @@ export function executionPlace(session: Session, executionId: string): Execution
           String(spec.outputLimit),
           hundredths(spec.watchdogMs),
           hundredths(spec.leftoverGraceMs),
+          session.enclosure === null ? "plain" : "enclosed",
           script("process", "tree", "supervisor"),
         ],
         { stdin: [command, spec.stdin] },
@@ -69,7 +71,7 @@ export function executionPlace(session: Session, executionId: string): Execution
 
     async kill(caller, graceMs): Promise<Killed> {
       const text = script("process", "tree", "fence", "kill");
-      return oneOf(await ask(session, text, [...as(caller), hundredths(graceMs)], { timeoutMs: graceMs + killMargin }), "swept", "unverified");
+      return oneOf(await ask(session, text, [...as(caller), hundredths(graceMs)], { timeoutMs: graceMs + killMargin }), "verified", "swept", "unverified");
     },
 
     async beat(caller) {

@@ -9,6 +9,8 @@ export type ScriptName =
   | "plant"
   | "supervisor"
   | "command"
+  | "become"
+  | "enclosed"
   | "status"
   | "kill"
   | "follow"

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from "node:stream";
+import type { ExecutionPlace } from "./execution-place.ts";
 
 /** The four places of a lease's resource, as absolute paths there. */
 export interface Places {
@@ -21,11 +22,29 @@ export interface RawProcess {
 }
 
 /**
+ * What is laid around a command on the supervisor's own machine: a sandbox that has a pid namespace of its own. The
+ * supervisor stays outside, and so does everything of ours.
+ */
+export interface Enclosure {
+  /**
+   * How argv is called in it. Descriptors are handed on. argv becomes the namespace's first process, and on descriptor 6
+   * stands, before it runs, a line of JSON with its pid out here as `child-pid`: bubblewrap's `--json-status-fd`.
+   */
+  wrap(argv: readonly string[]): readonly string[];
+  /** Numeric user and group that commands are out here; null where they are the worker's own. */
+  readonly owner: number | null;
+  /** Milliseconds that a command may run at most, whatever its own timeout; null where there is no such bound. */
+  readonly wallMs: number | null;
+}
+
+/**
  * Raw power to run argv at a resource and get bytes back. Everything rich (supervisor, follow, kill, transfer) is
  * built once on top of it, so that it works the same on every driver.
  */
 export interface Session {
   readonly places: Places;
+  /** The same places as a command sees them. */
+  readonly seen: Omit<Places, "control">;
   /** Variables a command needs to find its tools there (PATH), and nothing else of the place's own environment. */
   readonly env: Readonly<Record<string, string>>;
   /**
@@ -33,6 +52,8 @@ export interface Session {
    * worker if it makes itself independent. Rejects `gone` when the resource is not there.
    */
   open(argv: readonly string[], signal?: AbortSignal): Promise<RawProcess>;
-  /** How an agent's command is to be called there: a sandbox puts its own words in front. */
-  wrap(argv: readonly string[]): readonly string[];
+  /** What commands are put into; null where they are processes like our helpers. */
+  readonly enclosure: Enclosure | null;
+  /** Executions as the provider itself offers them, by id; null where our supervisor runs them. */
+  readonly executions: ((executionId: string) => ExecutionPlace) | null;
 }

@@ -31,6 +31,8 @@ put "$stage/beat" "$now"
 put "$stage/killed" 0
 put "$stage/sup" -
 put "$stage/pid" -
+put "$stage/init" -
+put "$stage/word" -
 put "$stage/how" ""
 put "$stage/spawn" no
 put "$stage/out.count" -
@@ -45,6 +47,12 @@ printf '%s' "$supervisor" >"$stage/supervisor"
 : >"$stage/err"
 : >"$stage/followers"
 mkfifo "$stage/out.pipe" "$stage/err.pipe"
+if [ "$4" = enclosed ]; then
+	mkfifo "$stage/status.pipe"
+	# A command that is another user may open its own descriptors again, as /dev/stderr; the way here by name is closed.
+	chmod 622 "$stage/out.pipe" "$stage/err.pipe" "$stage/status.pipe"
+	chmod 644 "$stage/in"
+fi
 exec 9>"$stage/alive"
 flock 9
 
@@ -58,4 +66,4 @@ trap - EXIT
 unlock
 cd "$control/x/$id" || exit 1
 printf 'started\n'
-exec setsid --fork sh "$control/x/$id/supervisor" "$id" "$1" "$2" "$3" </dev/null >/dev/null 2>&1
+exec setsid --fork sh "$control/x/$id/supervisor" "$id" "$1" "$2" "$3" "$4" </dev/null >/dev/null 2>&1

@@ -20,7 +20,7 @@ export function parseStatus(text: string): ExecutionStatus {
   const end = ended.exec(record);
   if (end !== null) return parseEnd(end);
   const spawn = spawnFailed.exec(record);
-  if (spawn !== null) return { kind: "spawn_failed", code: Number(spawn[1]), message: spawnMessage(rest) };
+  if (spawn !== null) return { kind: "spawn_failed", reason: spawnReason(Number(spawn[1]), rest), message: spawnMessage(rest) };
   const orphan = orphaned.exec(record);
   if (orphan !== null) {
     return { kind: "orphaned", sameBoot: orphan[1] === orphan[2], sizes: { stdout: Number(orphan[3]), stderr: Number(orphan[4]) } };
@@ -46,7 +46,14 @@ for (const name of ["SIGABRT", "SIGIO"] as const) signals.set(constants.signals[
 
 const signalName = (number: number): string => signals.get(number) ?? `SIG${number}`;
 
+/** What a shell's exit code says about why a program could not be started (POSIX, "Exit Status for Commands"). */
+function spawnReason(code: number, [spawn = ""]: readonly string[]): string {
+  if (spawn.trim() === "enclosure") return "sandbox_not_started";
+  return code === 127 ? "command_not_found" : "command_not_executable";
+}
+
 function spawnMessage([spawn = "", how = "", ...said]: readonly string[]): string {
+  if (spawn.trim() === "enclosure") return how.trim() || "what should have enclosed the command was killed";
   if (spawn.trim() === "cwd") return "its working directory does not exist or cannot be entered";
   // What the shell says, without its own name and line: `/proc/self/fd/3: 42: exec: name: not found`.
   const text = said.join("\n").trim() || how.trim();

@@ -1,8 +1,11 @@
 # Runs one command and writes down how it ended. Runs in the execution's directory, in a session of its own, with the
 # lock on `alive` (descriptor 9), which nothing it starts may inherit: the lock is how others see that it lives.
-# Arguments: the execution's id; bytes to keep of each stream; hundredths of a second for watchdog and leftovers.
-id=$1 limit=$2 watchdog=$3 leftover=$4
+# Arguments: the execution's id; bytes to keep of each stream; hundredths of a second for watchdog and leftovers; `plain` or
+# `enclosed`.
+id=$1 limit=$2 watchdog=$3 leftover=$4 how_called=$5
 leader=
+init=
+enclosed=
 
 # read_leader: the pid of the command's first process; empty when there never was one.
 read_leader() {
@@ -44,6 +47,21 @@ pump() {
 	put "$1.count" "$kept $((dropped))"
 }
 
+# record: what is told about an enclosed command. First, by what encloses it and before it runs, the namespace's first
+# process; then what that says. Of this only so much is taken as it may say: others in there can write to it too.
+record() {
+	read -r first
+	pid=${first#*\"child-pid\": }
+	pid=${pid%%[!0-9]*}
+	[ -z "$pid" ] || ! start_time "$pid" || put init "$pid $started"
+	told=$(head -c 200)
+	case $told in
+	"began "*) put word "${told%%[!a-z0-9 ]*}" ;;
+	*) put word none ;;
+	esac
+	cat >/dev/null
+}
+
 # watch: ends the processes when nobody has shown interest for too long. Sleeps on the supervisor's lock, so that it is
 # gone as soon as the supervisor is.
 watch() {
@@ -61,6 +79,7 @@ watch() {
 			if [ -n "$leader" ]; then
 				start_time "$leader" && [ "$started" = "$leader_started" ] || leader=
 			fi
+			read_init .
 			list_tree
 			[ -n "$tree" ] || return
 			sleep 1
@@ -68,6 +87,7 @@ watch() {
 	done
 	put killed "$((now + leftover))"
 	read_leader
+	read_init .
 	end_tree "$((now + leftover))" TERM
 }
 
@@ -89,6 +109,32 @@ count() {
 	fi
 }
 
+# interpret WORD: how an enclosed command ended, into $kind and $code, from what the first process in there said of it.
+interpret() {
+	case $1 in
+	"began exited "*) kind=exited code=${1##* } ;;
+	"began signalled "*) kind=signalled code=${1##* } ;;
+	"began spawn "*" exited "*)
+		kind=spawn_failed code=${1##* }
+		spawn=${1#began spawn }
+		put spawn "${spawn%% *}"
+		;;
+	# Killed with all others in there, in the middle: by one of us, or for want of memory.
+	began) kind=signalled code=9 ;;
+	# It was never called. What should have enclosed it said why, or was killed.
+	none)
+		if [ "$killed" != 0 ]; then
+			kind=signalled code=9
+		else
+			kind=spawn_failed code=126
+			put spawn enclosure
+		fi
+		;;
+	*) kind= ;;
+	esac
+	case $code in *[!0-9]* | "") kind= ;; esac
+}
+
 start_time $$
 put sup "$$ $started"
 exec 3<spec 4<in
@@ -98,6 +144,11 @@ rm -f spec in "../.$id".*/spec "../.$id".*/in
 (pump out) <out.pipe 3<&- 4<&- 9>&- &
 (pump err) <err.pipe 3<&- 4<&- 9>&- &
 (watch) 3<&- 4<&- 9>&- &
+recorder=
+if [ "$how_called" = enclosed ]; then
+	(record) <status.pipe 3<&- 4<&- 9>&- &
+	recorder=$!
+fi
 
 # In the foreground: what a shell starts with & ignores SIGINT and SIGQUIT for ever. setsid waits for the command and is
 # the one tool that tells an exit status from a signal: it gives a signal's bare number, and says so on its stderr.
@@ -119,12 +170,19 @@ esac
 # setsid itself was killed: how the command ends can never be known. Leave no status rather than a wrong one.
 if [ -n "$leader" ] && start_time "$leader" && [ "$started" = "$leader_started" ]; then kind=; fi
 
+read_init .
 # What the command left running. A kill that is under way has sent TERM already, and has its own deadline.
 if [ "$killed" = 0 ]; then
 	now
 	end_tree "$((now + leftover))" TERM
 else
 	end_tree "$killed"
+fi
+[ -n "$kind" ] || exit 1
+if [ -n "$recorder" ]; then
+	wait "$recorder"
+	read -r word <word
+	interpret "$word"
 fi
 [ -n "$kind" ] || exit 1
 

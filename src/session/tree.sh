@@ -1,5 +1,24 @@
-# The processes of an execution: its process group and session, and whatever carries its cookie. Needs $id; $leader is
-# the pid of the command's first process, empty when the group is not to be trusted (its number may be another's now).
+# The processes of an execution: its process group and session, whatever carries its cookie, and where it is enclosed its
+# pid namespace. Needs $id; $leader is the pid of the command's first process, empty when the group is not to be trusted
+# (its number may be another's now); $init that of its namespace's first process, empty without one.
+
+# read_init DIRECTORY: whether the execution there is enclosed, into $enclosed; whether it is known by which process, into
+# $recorded; and that process, into $init and $init_started. Dead: $init is empty, and with a namespace's first process
+# the kernel kills all others of it.
+read_init() {
+	init=
+	recorded=
+	enclosed=
+	[ -p "$1/status.pipe" ] || return 0
+	enclosed=yes
+	read -r init init_started _ <"$1/init"
+	if [ "$init" = - ]; then
+		init=
+		return 0
+	fi
+	recorded=yes
+	start_time "$init" && [ "$started" = "$init_started" ] || init=
+}
 
 # list_tree: what is left, as /proc/PID, into $tree. Zombies are gone: they only wait for a parent.
 list_tree() {
@@ -10,13 +29,25 @@ list_tree() {
 		done
 	fi
 	for file in $(grep -lszxF -- "LEASEHOLD_EXECUTION=$id" /proc/[0-9]*/environ); do
-		case "$tree " in *" ${file%/environ} "*) ;; *) tree="$tree ${file%/environ}" ;; esac
+		add_to_tree "${file%/environ}"
 	done
+	# Its number may be another's as soon as it is dead: look again.
+	[ -z "$init" ] || start_time "$init" && [ "$started" = "$init_started" ] || init=
+	[ -n "$init" ] || return 0
+	for file in /proc/[0-9]*; do
+		[ "$file/ns/pid" -ef "/proc/$init/ns/pid" ] && add_to_tree "$file"
+	done
+}
+
+add_to_tree() {
+	case "$tree " in *" $1 "*) ;; *) tree="$tree $1" ;; esac
 }
 
 # signal_tree SIGNAL: every process once, so that a handler for TERM does not take it for the second, impatient one.
 signal_tree() {
 	for process in $tree; do
+		# What encloses the command takes part only in KILL: it has to tell how the command ended. It is where we are.
+		[ "$enclosed$1" != yesTERM ] || [ ! "$process/ns/pid" -ef /proc/self/ns/pid ] || continue
 		kill "-$1" "${process#/proc/}" 2>/dev/null
 	done
 }
@@ -33,6 +64,7 @@ end_tree() {
 		if [ "$now" -ge "$1" ]; then
 			# The whole group in one stroke first, so that nothing forks its way out.
 			[ -z "$leader" ] || kill -KILL "-$leader" 2>/dev/null
+			[ -z "$init" ] || kill -KILL "$init" 2>/dev/null
 			signal_tree KILL
 			nap=0.01
 		fi

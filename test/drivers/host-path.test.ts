@@ -5,12 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { localDriver } from "../../src/drivers/local/driver.ts";
-import { publishHostPath } from "../../src/drivers/local/host-path.ts";
-import type { Places } from "../../src/session/session.ts";
+import { publishHostPath } from "../../src/drivers/host-directory/host-path.ts";
+import type { Places, Session } from "../../src/session/session.ts";
 import { callContext, installation } from "../session/local-lease.ts";
 
 let base: string;
 let source: string;
+let session: Session;
 let places: Places;
 
 beforeEach(async () => {
@@ -19,12 +20,13 @@ beforeEach(async () => {
   mkdirSync(source);
   const driver = localDriver({ root: join(base, "leases"), installation });
   const key = randomUUID();
-  const { handle } = await driver.acquire(callContext(), { key, config: {}, labels: { installation, company: "c" }, expiresAt: new Date() });
-  places = (await driver.session(callContext(), { key, handle })).places;
+  const { handle } = await driver.acquire(callContext(), { key, config: {}, labels: { installation, company: "c", run: null }, expiresAt: new Date() });
+  session = await driver.session(callContext(), { key, handle });
+  places = session.places;
 });
 afterEach(() => rmSync(base, { recursive: true, force: true }));
 
-const publish = (caller = { fence: 1, offer: 1 }, from = source, signal = new AbortController().signal) => publishHostPath({ places, source: from, caller, signal });
+const publish = (caller = { fence: 1, offer: 1 }, from = source, signal = new AbortController().signal) => publishHostPath({ session, source: from, caller, signal });
 const beside = () => readdirSync(join(places.workspace, "..")).toSorted();
 
 it("copies files, modes, links and empty directories; links are not followed", async () => {

@@ -12,7 +12,7 @@ import { callContext, command, first, installation, output } from "../session/lo
 
 let root: string;
 let driver: Driver;
-const labels = { installation, company: "acme" };
+const labels = { installation, company: "acme", run: null };
 const expiresAt = new Date(Date.now() + 60_000);
 
 beforeEach(() => {
@@ -66,9 +66,9 @@ describe("I2: acquire", () => {
       await expect(acquire(key)).rejects.toMatchObject({ kind: "refused" });
       await expect(release(key)).rejects.toMatchObject({ kind: "refused" });
     }
-    await expect(other.acquire(callContext(), { key: foreign, config: {}, labels: { installation: "another", company: "acme" }, expiresAt })).rejects.toMatchObject({ kind: "refused" });
+    await expect(other.acquire(callContext(), { key: foreign, config: {}, labels: { installation: "another", company: "acme", run: null }, expiresAt })).rejects.toMatchObject({ kind: "refused" });
     await expect(release(foreign, 1, other)).rejects.toMatchObject({ kind: "refused" });
-    await expect(driver.acquire(callContext(), { key: foreign, config: {}, labels: { installation, company: "evil" }, expiresAt })).rejects.toMatchObject({ kind: "refused" });
+    await expect(driver.acquire(callContext(), { key: foreign, config: {}, labels: { installation, company: "evil", run: null }, expiresAt })).rejects.toMatchObject({ kind: "refused" });
     expect(existsSync(join(root, plain, "precious"))).toBe(true);
     expect(lstatSync(join(root, link)).isSymbolicLink()).toBe(true);
     expect(await listed()).toEqual([foreign]);
@@ -144,7 +144,7 @@ describe("release", () => {
         const log = { warn() {} };
         const context = { signal: new AbortController().signal, log, fence: 1 };
         const key = ${JSON.stringify(randomUUID())};
-        const { handle } = await driver.acquire(context, { key, config: {}, labels: { installation: "i", company: "c" }, expiresAt: new Date() });
+        const { handle } = await driver.acquire(context, { key, config: {}, labels: { installation: "i", company: "c", run: null }, expiresAt: new Date() });
         const session = await driver.session(context, { key, handle });
         const caller = { fence: 1, offer: 1 };
         const place = executionPlace(session, "x");
@@ -222,7 +222,7 @@ describe("I14: inventory", () => {
     const keys = [randomUUID(), randomUUID()].toSorted();
     for (const key of keys) await acquire(key);
     const others = localDriver({ root, installation: "others" });
-    await others.acquire(callContext(), { key: randomUUID(), config: {}, labels: { installation: "others", company: "acme" }, expiresAt });
+    await others.acquire(callContext(), { key: randomUUID(), config: {}, labels: { installation: "others", company: "acme", run: null }, expiresAt });
     mkdirSync(join(root, randomUUID(), "control"), { recursive: true });
     const broken = randomUUID();
     mkdirSync(join(root, broken, "control"), { recursive: true });

@@ -33,7 +33,7 @@ export async function localLease(parent = tmpdir()): Promise<Lease> {
   const root = mkdtempSync(join(parent, "leases-"));
   const driver = localDriver({ root, installation });
   const key = randomUUID();
-  const acquired = await driver.acquire(callContext(), { key, config: {}, labels: { installation, company: "c" }, expiresAt: new Date() });
+  const acquired = await driver.acquire(callContext(), { key, config: {}, labels: { installation, company: "c", run: null }, expiresAt: new Date() });
   const session = await driver.session(callContext(), { key, handle: acquired.handle });
   const executions: string[] = [];
   return {

@@ -20,9 +20,9 @@ it("I6 I13: the worker is killed: its follower goes, the command does not, and a
   const place = lease.place();
   const directory = lease.session.places.control.replace(/\/control$/, "");
   const worker = startChild(`
-    import { localSession } from "./dist/src/drivers/local/session.js";
+    import { hostSession } from "./dist/src/drivers/host-directory/session.js";
     import { executionPlace } from "./dist/src/session/place.js";
-    const place = executionPlace(localSession(${JSON.stringify(directory)}), ${JSON.stringify(place.id)});
+    const place = executionPlace(hostSession(${JSON.stringify(directory)}), ${JSON.stringify(place.id)});
     await place.start(${JSON.stringify(first)}, { ...${JSON.stringify(sh("echo one; while ! [ -e ../tmp/go ]; do sleep 0.01; done; echo two; exit 8"))}, stdin: new Uint8Array() });
     const follow = await place.follow(${JSON.stringify(first)}, { stdout: 0, stderr: 0 });
     follow.stderr.resume();

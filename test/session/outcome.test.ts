@@ -24,29 +24,29 @@ describe("I8: the outcome is the true one", () => {
 
   it("I8: a program that is not there", async () => {
     const { status } = await ran(lease, command(["no-such-program"]));
-    expect(status).toEqual({ kind: "spawn_failed", code: 127, message: "no-such-program: not found" });
+    expect(status).toEqual({ kind: "spawn_failed", reason: "command_not_found", message: "no-such-program: not found" });
   });
 
   it("I8: a program that may not be executed", async () => {
     writeFileSync(join(lease.session.places.workspace, "plain"), "text", { mode: 0o644 });
     const { status } = await ran(lease, command(["./plain"]));
-    expect(status).toMatchObject({ kind: "spawn_failed", code: 126, message: expect.stringContaining("Permission denied") });
+    expect(status).toMatchObject({ kind: "spawn_failed", reason: "command_not_executable", message: expect.stringContaining("Permission denied") });
   });
 
   it("I8: a directory is no program", async () => {
-    expect((await ran(lease, command(["/etc"]))).status).toMatchObject({ kind: "spawn_failed", code: 126 });
+    expect((await ran(lease, command(["/etc"]))).status).toMatchObject({ kind: "spawn_failed", reason: "command_not_executable" });
   });
 
   it("I8: a script whose interpreter is not there", async () => {
     const path = join(lease.session.places.workspace, "script");
     writeFileSync(path, "#!/no/such/interpreter\n");
     chmodSync(path, 0o755);
-    expect((await ran(lease, command(["./script"]))).status).toMatchObject({ kind: "spawn_failed", code: 127 });
+    expect((await ran(lease, command(["./script"]))).status).toMatchObject({ kind: "spawn_failed", reason: "command_not_found" });
   });
 
   it("I8: more variables than Linux takes", async () => {
     const { status } = await ran(lease, command(["true"], { env: { PATH: "/bin", BIG: "x".repeat(140_000) } }));
-    expect(status).toMatchObject({ kind: "spawn_failed", code: 126, message: expect.stringContaining("too long") });
+    expect(status).toMatchObject({ kind: "spawn_failed", reason: "command_not_executable", message: expect.stringContaining("too long") });
   });
 
   it("I8: variables the shell itself refuses never pass for an exit code", async () => {

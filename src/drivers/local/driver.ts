@@ -1,19 +1,13 @@
-import { mkdirSync } from "node:fs";
-import { lstat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { timing } from "../../domain/defaults.ts";
-import { gone, refused } from "../../domain/errors.ts";
+import { directoryLeases } from "../host-directory/leases.ts";
+import { placesIn } from "../host-directory/places.ts";
+import { hostSession, searchPath } from "../host-directory/session.ts";
 import type { Driver } from "../driver.ts";
-import { acquireDirectory } from "./acquire.ts";
 import { localConfig } from "./config.ts";
-import { leaseDirectory, placesIn, stagesIn } from "./directories.ts";
 import { checkHandle, newHandle } from "./handle.ts";
-import { listLeases } from "./inventory.ts";
-import { readMarker } from "./marker.ts";
 import { probeLocal } from "./probe.ts";
-import { releaseDirectory } from "./release.ts";
-import { localSession } from "./session.ts";
-import { prune } from "./trash.ts";
+import { endStrays } from "./strays.ts";
 
 export interface LocalPlace {
   /** Directory that holds the leases' directories; made if it is not there. One file system. */
@@ -24,30 +18,22 @@ export interface LocalPlace {
   readonly path?: string;
 }
 
-/** Milliseconds between two rounds of cleaning up after what died. */
-const pruneEvery = 60 * 60 * 1000;
-
 /** Leases on this machine: a directory each, processes of this user, no isolation. */
 export function localDriver(place: LocalPlace): Driver {
   const root = resolve(place.root);
-  const { installation } = place;
-  mkdirSync(stagesIn(root), { recursive: true, mode: 0o700 });
-  let prunedAt = -Infinity;
+  const leases = directoryLeases({ root, installation: place.installation, mode: 0o700 });
 
   return {
     kind: "local",
     provider: "local",
     facts: { isolation: "none", placement: "host", fencing: "enforced", maxTtlMs: null, callTimeoutMs: timing.call },
     config: localConfig,
-    inventory: (context) => listLeases(context, root, installation),
+    inventory: leases.list,
 
     probe: () => probeLocal(root),
 
-    async acquire(context, { key, labels }) {
-      if (labels.installation !== installation) {
-        throw refused("installation_foreign", "the lease belongs to another installation than this driver works for");
-      }
-      const directory = await acquireDirectory(root, key, labels, context.fence);
+    async acquire(context, request) {
+      const directory = await leases.acquire(context, request);
       return {
         handle: newHandle(),
         providerLeaseId: null,
@@ -58,13 +44,7 @@ export function localDriver(place: LocalPlace): Driver {
 
     async inspect(_context, { key, handle }) {
       checkHandle(handle);
-      const directory = leaseDirectory(root, key);
-      try {
-        return (await lstat(directory)).isDirectory() && (await readMarker(directory)).installation === installation ? "up" : "gone";
-      } catch {
-        // Without the root, nothing can be said about what is in it.
-        return (await lstat(root).catch(() => null)) !== null && (await lstat(directory).catch(() => null)) === null ? "gone" : "unknown";
-      }
+      return leases.inspect(key);
     },
 
     async extend(_context, { handle }, expiresAt) {
@@ -74,23 +54,11 @@ export function localDriver(place: LocalPlace): Driver {
 
     async session(_context, { key, handle }) {
       checkHandle(handle);
-      const directory = leaseDirectory(root, key);
-      const marker = await readMarker(directory).catch(() => null);
-      // Without a marker there is nothing to be had there, and every script says so; but what runs can still be ended.
-      if (marker === null && (await lstat(directory).catch(() => null))?.isDirectory() !== true) {
-        throw gone("lease_gone", "the lease's directory is not there any more");
-      }
-      if (marker !== null && marker.installation !== installation) throw refused("resource_foreign", `${directory} is not ours; it is left alone`);
-      return localSession(directory, place.path);
+      const { directory } = await leases.open(key);
+      return hostSession(directory, { env: { PATH: place.path ?? searchPath } });
     },
 
-    async release(context, { key, handle }) {
-      await releaseDirectory({ root, key, installation, fence: context.fence, acquired: handle !== null });
-      if (performance.now() - prunedAt > pruneEvery) {
-        prunedAt = performance.now();
-        await prune(root, context.log);
-      }
-    },
+    release: (context, resource) => leases.release(context, resource, endStrays),
 
     async close() {},
   };

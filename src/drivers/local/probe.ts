@@ -1,7 +1,7 @@
 import { access, constants, lstat, readFile, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Diagnostic, ProbeResult } from "../driver.ts";
-import { searchPath } from "./session.ts";
+import { searchPath } from "../host-directory/session.ts";
 
 const tools = ["sh", "setsid", "flock", "dd", "tail", "wc", "cat", "mkfifo", "env", "grep", "sleep", "mv", "rm", "cp", "find", "chmod", "sync"];
 /** Bytes below which a run is likely to fail for want of space. */

@@ -5,14 +5,15 @@ import { promisify } from "node:util";
 import { cancelled, invalid, transient } from "../../domain/errors.ts";
 import type { Caller } from "../../session/execution-place.ts";
 import { publishStage } from "../../session/lease-directory.ts";
-import type { Places } from "../../session/session.ts";
-import { localSession, searchPath } from "./session.ts";
+import type { Session } from "../../session/session.ts";
+import { searchPath } from "./session.ts";
 import { removeTree } from "./trash.ts";
 
 const run = promisify(execFile);
 
 export interface HostPath {
-  readonly places: Places;
+  /** The lease's, on this machine. */
+  readonly session: Session;
   /** A directory of this machine. */
   readonly source: string;
   readonly caller: Caller;
@@ -24,18 +25,20 @@ export interface HostPath {
  * per fence; a repetition changes nothing. Throws `invalid` for a source that is no such directory, `stale`, `gone`,
  * `cancelled` when the signal fires.
  */
-export async function publishHostPath({ places, source, caller, signal }: HostPath): Promise<void> {
-  const directory = dirname(places.workspace);
+export async function publishHostPath({ session, source, caller, signal }: HostPath): Promise<void> {
+  const directory = dirname(session.places.workspace);
   const stage = join(directory, `stage.${caller.offer}`);
-  const session = localSession(directory);
   const from = await checkSource(source, directory, signal);
   try {
     // Left by the same attempt, if it was cut off.
     await removeTree(stage);
     await command("cp", ["-a", "--reflink=auto", "--no-target-directory", "--", from, stage], signal);
     await access(stage);
-    // An agent must be able to write into its workspace, whatever the original allows.
+    // A command must be able to write into its workspace, whatever the original allows.
     await chmod(stage, (await stat(stage)).mode | 0o700);
+    const owner = session.enclosure?.owner ?? null;
+    // Of the copy itself and of links in it, never of what links lead to.
+    if (owner !== null) await command("chown", ["-hR", "--", `${owner}:${owner}`, stage], signal);
     await publishStage(session, caller, stage, join(directory, `replaced.${caller.fence}.${caller.offer}`));
   } finally {
     await removeTree(stage);

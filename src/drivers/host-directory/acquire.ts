@@ -4,22 +4,33 @@ import { newId } from "../../domain/ids.ts";
 import { gone, refused, transient } from "../../domain/errors.ts";
 import { raiseFence } from "../../session/lease-directory.ts";
 import type { Labels } from "../driver.ts";
-import { leaseDirectory, placesIn, stagesIn } from "./directories.ts";
+import { leaseDirectory, placesIn, stagesIn } from "./places.ts";
 import { errnoOf } from "./errno.ts";
 import { type Marker, markerPath, readMarker } from "./marker.ts";
-import { localSession } from "./session.ts";
+import { hostSession } from "./session.ts";
+
+export interface Wanted {
+  readonly root: string;
+  readonly key: string;
+  readonly labels: Labels;
+  readonly fence: number;
+  /** Adds the driver's own to the directory while it is being built aside, and to its marker what it gives back. */
+  readonly prepare?: (stage: string) => Promise<Pick<Marker, "user">>;
+}
 
 /**
  * Makes the lease's directory, or takes over the one that is there. It is built aside and renamed into place, so that
  * it is there complete, with its marker, or not at all. Throws `gone` for a released key, `refused` for a foreign
  * directory, `stale` for an old fence.
  */
-export async function acquireDirectory(root: string, key: string, labels: Labels, fence: number): Promise<string> {
+export async function acquireDirectory({ root, key, labels, fence, prepare }: Wanted): Promise<string> {
   const directory = leaseDirectory(root, key);
   const stage = join(stagesIn(root), `${key}.${newId()}`);
   if (!(await exists(directory))) {
     try {
-      await build(stage, { ...labels, key, createdAt: new Date() }, fence);
+      await build(stage, fence);
+      const marker: Marker = { ...labels, key, createdAt: new Date(), ...(await prepare?.(stage)) };
+      await writeFile(markerPath(stage), JSON.stringify(marker), { mode: 0o600 });
       await rename(stage, directory);
       return directory;
     } catch (error) {
@@ -33,12 +44,11 @@ export async function acquireDirectory(root: string, key: string, labels: Labels
   return directory;
 }
 
-async function build(stage: string, marker: Marker, fence: number): Promise<void> {
+async function build(stage: string, fence: number): Promise<void> {
   const { workspace, home, tmp, control } = placesIn(stage);
   for (const path of [workspace, home, tmp, join(control, "x")]) await mkdir(path, { recursive: true, mode: 0o700 });
   await writeFile(join(control, "fence"), `${String(fence).padEnd(100)}\n`, { mode: 0o600 });
   await writeFile(join(control, "lock"), "", { mode: 0o600 });
-  await writeFile(markerPath(stage), JSON.stringify(marker), { mode: 0o600 });
 }
 
 async function adopt(directory: string, labels: Labels, fence: number): Promise<void> {
@@ -50,7 +60,7 @@ async function adopt(directory: string, labels: Labels, fence: number): Promise<
   if (marker === null || marker.installation !== labels.installation || marker.company !== labels.company) {
     throw refused("resource_foreign", `${directory} is there and not ours; it is left alone. Look whose it is and move it away`);
   }
-  await raiseFence(localSession(directory), fence);
+  await raiseFence(hostSession(directory), fence);
 }
 
 const exists = async (path: string): Promise<boolean> =>

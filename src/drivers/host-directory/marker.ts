@@ -5,8 +5,11 @@ import { z } from "zod";
 const markerSchema = z.object({
   installation: z.string(),
   company: z.string(),
+  run: z.string().nullable().default(null),
   key: z.string(),
   createdAt: z.coerce.date(),
+  /** The user that commands are, where each lease has its own. */
+  user: z.number().int().optional(),
 });
 /** Whose a lease's directory is. In it from the moment it has its name. */
 export type Marker = z.infer<typeof markerSchema>;

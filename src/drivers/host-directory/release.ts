@@ -1,11 +1,10 @@
 import { lstat, rename } from "node:fs/promises";
 import { isKind, refused } from "../../domain/errors.ts";
 import { retire } from "../../session/lease-directory.ts";
-import { leaseDirectory } from "./directories.ts";
+import { leaseDirectory } from "./places.ts";
 import { errnoOf } from "./errno.ts";
 import { readMarker } from "./marker.ts";
-import { endProcessesOf } from "./processes.ts";
-import { localSession } from "./session.ts";
+import { hostSession } from "./session.ts";
 import { leaveTombstone, removeTree, trashName } from "./trash.ts";
 
 /** Rounds in which an acquire may get in between taking the directory away and leaving the tombstone. */
@@ -18,6 +17,8 @@ export interface Released {
   readonly fence: number;
   /** Whether the lease got as far as having a resource: then what has its name is its resource, marker or not. */
   readonly acquired: boolean;
+  /** Ends what still runs in the directory and is not in our records. Throws `transient` when something stays. */
+  readonly endStrays: (directory: string) => Promise<void>;
 }
 
 /**
@@ -30,17 +31,17 @@ export async function releaseDirectory(lease: Released): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     const found = await lstat(directory).catch(() => null);
     // Gone without us: by the command itself, perhaps, which may still be running.
-    if (found === null) await endProcessesOf(directory);
+    if (found === null) await lease.endStrays(directory);
     if (found !== null && !found.isFile()) await takeAway(lease, directory, found.isDirectory());
     if (await leaveTombstone(directory)) return;
   }
   throw refused("release_contended", `${directory} was made again each time it was removed`);
 }
 
-async function takeAway({ root, key, installation, fence, acquired }: Released, directory: string, isDirectory: boolean): Promise<void> {
+async function takeAway({ root, key, installation, fence, acquired, endStrays }: Released, directory: string, isDirectory: boolean): Promise<void> {
   const marker = isDirectory ? await readMarker(directory).catch(unreadable) : null;
   if (marker === "missing" && acquired && (await lstat(directory).catch(() => null))?.isDirectory() === true) {
-    await endProcessesOf(directory);
+    await endStrays(directory);
     await remove(root, key, directory);
     return;
   }
@@ -51,7 +52,7 @@ async function takeAway({ root, key, installation, fence, acquired }: Released, 
   }
   const trash = await trashName(root, key);
   try {
-    await retire(localSession(directory), fence, directory, trash);
+    await retire(hostSession(directory), fence, directory, trash);
   } catch (error) {
     if (isKind(error, "gone")) return;
     throw error;

@@ -4,17 +4,21 @@ import { once } from "node:events";
 import { cancelled, gone, transient } from "../../domain/errors.ts";
 import type { Places, RawProcess, Session } from "../../session/session.ts";
 import { errnoOf } from "./errno.ts";
-import { placesIn } from "./directories.ts";
+import { placesIn } from "./places.ts";
 
 /** Where our helpers find programs, and commands unless the driver was told another path. */
 export const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** Processes of this machine, in a lease's directory. */
-export function localSession(directory: string, commandPath: string = searchPath): Session {
+/** Processes of this machine, in a lease's directory. Commands are called like our helpers unless an enclosure is laid around them. */
+export function hostSession(directory: string, command: Partial<Pick<Session, "env" | "seen" | "enclosure">> = {}): Session {
   const places: Places = placesIn(directory);
   return {
     places,
-    env: { PATH: commandPath },
+    seen: places,
+    env: { PATH: searchPath },
+    enclosure: null,
+    executions: null,
+    ...command,
     async open(argv, signal) {
       await access(directory).catch((error: unknown) => {
         if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") {
@@ -24,7 +28,6 @@ export function localSession(directory: string, commandPath: string = searchPath
       });
       return await start(argv, signal);
     },
-    wrap: (argv) => argv,
   };
 }
 

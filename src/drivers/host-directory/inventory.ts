@@ -21,7 +21,7 @@ export async function* listLeases(context: Omit<CallContext, "fence">, root: str
     if (marker === null || marker.installation !== installation || marker.key !== entry.name) continue;
     yield {
       key: marker.key,
-      labels: { installation: marker.installation, company: marker.company },
+      labels: { installation: marker.installation, company: marker.company, run: marker.run },
       createdAt: marker.createdAt,
       providerLeaseId: null,
     };

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import type { Logger } from "pino";
 import { refused, transient } from "../../domain/errors.ts";
 import { isId, newId } from "../../domain/ids.ts";
-import { stagesIn, trashIn } from "./directories.ts";
+import { stagesIn, trashIn } from "./places.ts";
 import { errnoOf } from "./errno.ts";
 import { searchPath } from "./session.ts";
 
