@@ -12,7 +12,7 @@ import { makeEtc } from "./etc.ts";
 import { readHandle } from "./handle.ts";
 import { seen } from "./layout.ts";
 import { probeBubblewrap } from "./probe.ts";
-import { findBubblewrap } from "./program.ts";
+import { findBubblewrap, type Program } from "./program.ts";
 import { barrierOnTheWay, checkWishes } from "./reach.ts";
 import { bubblewrapSession } from "./session.ts";
 import { endStrays } from "./strays.ts";
@@ -42,6 +42,9 @@ export function bubblewrapDriver(place: BubblewrapPlace): Driver {
   const leases = directoryLeases({ root, installation: place.installation, mode: ownUsers ? 0o711 : 0o700, prune: () => freeForgotten(root, day) });
   const allowed = { binds: place.binds, network: place.network, ownUsers };
   let found: Promise<ControlGroups | null> | null = null;
+  let program: Program | null = null;
+  /** Looked for once; one that is not there may be tomorrow. */
+  const findProgram = async (): Promise<Program> => (program ??= await findBubblewrap(place.unpacked));
   const controlGroups = (): Promise<ControlGroups | null> => (found ??= findControlGroups());
 
   /** A lease whose directory does not tell any more, or was never made, is looked for among all. */
@@ -84,7 +87,7 @@ export function bubblewrapDriver(place: BubblewrapPlace): Driver {
 
     async acquire(context, { key, config: given, labels }) {
       const config = parse(bubblewrapConfig, given, "config");
-      await findBubblewrap(place.unpacked);
+      await findProgram();
       await checkWishes(config, allowed);
       const barrier = ownUsers ? await barrierOnTheWay(stagesIn(root)) : null;
       if (barrier !== null) throw refused("sandbox_unreachable", `sandboxes cannot reach ${root}: ${barrier} lets nobody pass. chmod o+x it, or set LEASEHOLD_DATA_DIR to a directory outside it`);
@@ -114,7 +117,7 @@ export function bubblewrapDriver(place: BubblewrapPlace): Driver {
     async session(_context, { key, handle }) {
       const { config } = readHandle(handle);
       const { directory, marker } = await leases.open(key);
-      const [{ path }, groups] = await Promise.all([findBubblewrap(place.unpacked), controlGroups()]);
+      const [{ path }, groups] = await Promise.all([findProgram(), controlGroups()]);
       return bubblewrapSession({
         directory,
         config,
