@@ -58,7 +58,7 @@ async function program(name: string, text: string): Promise<string> {
 }
 
 /** An apt-get that knows one tiny package with one program in it: no network. `updated` = only after `apt-get update`. */
-async function fakeApt({ updated = false, name = "redis-server", brings = name } = {}): Promise<string> {
+async function fakeApt({ updated = false, name = "redis-server", brings = "redis-server" } = {}): Promise<string> {
   const tree = join(folder, "package");
   await mkdir(join(tree, "DEBIAN"), { recursive: true });
   await mkdir(join(tree, "usr", "bin"), { recursive: true });

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inject } from "vitest";
@@ -33,6 +33,8 @@ export interface Stack {
 export async function startStack(overrides: Partial<Config> = {}): Promise<Stack> {
   const database = await freshDatabase();
   const dataDir = await mkdtemp(join(tmpdir(), "leasehold-test-"));
+  // As `up` makes it: a sandbox of another user has to find its way.
+  await chmod(dataDir, 0o711);
   const config: Config = {
     ...readConfig({ PATH: process.env["PATH"] }),
     databaseUrl: database.url,
