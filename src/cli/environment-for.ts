@@ -1,6 +1,7 @@
 import type { Environment, Leasehold } from "../client/index.ts";
 import { CliError } from "./errors.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { sayCommand } from "./say.ts";
 import { take } from "./take.ts";
 
 /**
@@ -18,7 +19,7 @@ async function ofKind(client: Leasehold, driver: string): Promise<Environment | 
   const chosen = all.find((e) => e.isDefault) ?? (all.length === 1 ? all[0] : undefined);
   if (chosen !== undefined) return chosen;
   if (all.length > 1) {
-    throw new CliError(exitCodes.usage, [`there are ${all.length} environments of driver ${driver}; choose one with --env:`, ...all.map((e) => `  --env '${e.name}'`)].join("\n"));
+    throw new CliError(exitCodes.usage, [`there are ${all.length} environments of driver ${driver}; choose one with --env:`, ...all.map((e) => `  ${sayCommand(["--env", e.name])}`)].join("\n"));
   }
   // A run that names nothing gets the company's local environment, unless the company has a default of another kind.
   if (driver === "local" && ((await client.environments.getDefault())?.driver ?? "local") === "local") return undefined;

@@ -1,7 +1,7 @@
 import { timing } from "../domain/defaults.ts";
 import { LeaseholdError, reasonOf } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
-import type { ProbeAnswer, ProbeReply } from "../domain/probe.ts";
+import { probeAnswer, type ProbeReply } from "../domain/probe.ts";
 import type { Driver, ProbeResult } from "../drivers/driver.ts";
 import type { WorkerFleet } from "./fleet.ts";
 
@@ -18,7 +18,8 @@ export async function probePlace(fleet: WorkerFleet, backend: string, config: un
     const driver = fleet.driver(backend);
     const signal = AbortSignal.any([stop, over]);
     const seen = unfit(driver, config) ?? (await Promise.race([driver.probe({ signal, log }, config), fired(signal)]));
-    return { answer: answerOf(seen, fleet.host.name, performance.now() - began) };
+    // Only what an answer has: a driver's object may carry more, or less.
+    return { answer: parse(probeAnswer, { ...seen, host: fleet.host.name, tookMs: Math.round(performance.now() - began) }, "probe") };
   } catch (error) {
     if (over.aborted) return { fault: `the driver of ${backend} did not answer within ${limit} ms` };
     if (stop.aborted) return { fault: "the worker that was looking stops; ask again" };
@@ -36,12 +37,6 @@ function unfit(driver: Driver, config: unknown): ProbeResult | null {
     const message = reasonOf(error);
     return { ok: false, summary: `the config does not fit the driver: ${message}`, diagnostics: [{ check: "config", ok: false, message, remedy: "correct these fields of the environment's config" }] };
   }
-}
-
-/** Only what an answer has: a driver's object may carry more. */
-function answerOf(seen: ProbeResult, host: string, tookMs: number): ProbeAnswer {
-  const diagnostics = seen.diagnostics.map(({ check, ok, message, remedy }) => ({ check, ok, message, ...(remedy === undefined ? {} : { remedy }) }));
-  return { ok: seen.ok, summary: seen.summary, diagnostics, host, tookMs: Math.round(tookMs) };
 }
 
 /** Rejects when the signal fires. */
