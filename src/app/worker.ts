@@ -101,7 +101,7 @@ function intakes(config: Config, options: WorkerOptions, base: Base, fleet: Work
     const acquire = (host: string | null): Intake => ({
       queue: catalog.acquire.queue(backend, host),
       concurrency: pools.steps,
-      processor: acquireJob(fleet, backend, host !== null, giveUp),
+      processor: acquireJob(fleet, base.bells, backend, host !== null, giveUp),
     });
     return [
       acquire(null),

@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { driverKinds } from "../domain/driver-kind.ts";
 import { exitCodeHelp } from "./exit-codes.ts";
 import { duration, names, variable, wholeNumber } from "./options.ts";
 import { environmentCommands, leaseCommands } from "./program-resources.ts";
@@ -76,6 +77,7 @@ function runCommand(program: Command, { command, exit }: Invocation): void {
     .enablePositionalOptions()
     .allowExcessArguments(true)
     .option("--env <name>", "environment, by name or id; without it the company's default, or this machine")
+    .addOption(new Option("--driver <kind>", "an environment of this kind: the company's default, or the only one").choices(driverKinds).conflicts("env"))
     .option("--workspace <dir>", "directory of this machine to copy in (LEASEHOLD_WORKSPACE_PATHS must allow it)")
     .option("--cwd <dir>", "directory to start in, inside the workspace")
     .option("--env-var <name=value>", "environment variable of the command; may be repeated", variable)

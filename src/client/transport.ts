@@ -2,7 +2,7 @@ import { errorOf, unreachable } from "./error.ts";
 import { Patience, type PatienceTimes } from "./retry.ts";
 
 export interface Call {
-  readonly method?: "GET" | "POST";
+  readonly method?: "GET" | "POST" | "PUT";
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly body?: unknown;

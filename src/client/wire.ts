@@ -1,9 +1,13 @@
 import type { ExecutionState, StreamName } from "../domain/execution.ts";
 import type { LeaseEnding, LeasePolicy, LeaseState } from "../domain/lease.ts";
 import type { Killed, Outcome, RunResult } from "../domain/outcome.ts";
+import type { ProbeAnswer } from "../domain/probe.ts";
 import type { RunPhase } from "../domain/run.ts";
 
 /** What the API answers. Times are ISO 8601 in UTC. The server presents exactly these; the client gives them on. */
+
+/** What a worker saw that looked at an environment. */
+export type Probe = ProbeAnswer;
 
 /** A moment, like `2026-01-31T12:00:00.000Z`. */
 export type Iso = string;
@@ -87,6 +91,8 @@ export interface Environment {
   readonly driver: string;
   readonly backend: string;
   readonly status: "active" | "archived";
+  /** Whether runs that name no environment get this one. */
+  readonly isDefault: boolean;
   readonly config: Readonly<Record<string, unknown>>;
   /** Names only; values are never given back. */
   readonly envNames: readonly string[];
@@ -95,6 +101,17 @@ export interface Environment {
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly createdAt: Iso;
   readonly updatedAt: Iso;
+}
+
+/** What `POST /v1/environments/probe` takes: an environment that is not saved. */
+export interface UnsavedEnvironment {
+  readonly driver: string;
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
+/** The environment of runs that name none; null when that is this machine's local one. */
+export interface DefaultEnvironment {
+  readonly environment: Environment | null;
 }
 
 /** What `POST /v1/environments` takes. */

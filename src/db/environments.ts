@@ -45,8 +45,19 @@ export async function findEnvironment(db: Db, companyId: string, id: string): Pr
   return row;
 }
 
+export const environmentStatuses = environments.status.enumValues;
+
+interface EnvironmentPage {
+  readonly limit: number;
+  /** Begin after this name. */
+  readonly after?: string | undefined;
+  readonly name?: string;
+  readonly driver?: Environment["driver"] | undefined;
+  readonly status?: Environment["status"] | undefined;
+}
+
 /** A page of a company's environments, by name. */
-export async function listEnvironments(db: Db, companyId: string, page: { after?: string; limit: number; name?: string }): Promise<Environment[]> {
+export async function listEnvironments(db: Db, companyId: string, page: EnvironmentPage): Promise<Environment[]> {
   return db
     .select()
     .from(environments)
@@ -55,6 +66,8 @@ export async function listEnvironments(db: Db, companyId: string, page: { after?
         eq(environments.companyId, companyId),
         page.after === undefined ? undefined : gt(environments.name, page.after),
         page.name === undefined ? undefined : eq(environments.name, page.name),
+        page.driver === undefined ? undefined : eq(environments.driver, page.driver),
+        page.status === undefined ? undefined : eq(environments.status, page.status),
       ),
     )
     .orderBy(asc(environments.name))

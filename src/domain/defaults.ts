@@ -16,6 +16,10 @@ export const timing = {
   claimExtend: 2 * second,
   /** Longest time a driver's call may take before its signal fires, unless the driver says otherwise. */
   call: 60 * second,
+  /** Longest time from the question how a place is until a worker has looked: its wait in the queue and the driver's call. */
+  probe: 30 * second,
+  /** How much longer whoever asked waits for the answer to come back. */
+  probeAnswer: 5 * second,
   /** How long an active lease lives without being renewed. */
   leaseLife: 120 * second,
   /** How often a holder renews, and tells the supervisor that somebody still cares. */

@@ -4,6 +4,8 @@ import { limits } from "../domain/defaults.ts";
 import { invalid } from "../domain/errors.ts";
 import { authenticate } from "./authenticate.ts";
 import { boardRoutes } from "./board.ts";
+import { defaultEnvironmentRoutes } from "./default-environment.ts";
+import { environmentProbeRoutes } from "./environment-probes.ts";
 import { environmentRoutes } from "./environments.ts";
 import { healthRoutes } from "./health.ts";
 import { leaseRoutes } from "./leases.ts";
@@ -26,6 +28,8 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
   runOutputRoutes(api, parts);
   runEventsRoutes(api, parts);
   environmentRoutes(api, parts);
+  environmentProbeRoutes(api, parts);
+  defaultEnvironmentRoutes(api, parts);
   leaseRoutes(api, parts);
   api.get("/queues/", (c) => c.redirect("/queues"));
   api.route("/queues", boardRoutes(parts));

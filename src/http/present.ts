@@ -53,13 +53,14 @@ export function presentRun({ run, lease, execution }: RunSituation): wire.RunSum
   };
 }
 
-export const presentEnvironment = (row: Environment): wire.Environment => ({
+export const presentEnvironment = (row: Environment, defaultId: string | null): wire.Environment => ({
   id: row.id,
   name: row.name,
   description: row.description,
   driver: row.driver,
   backend: row.backend,
   status: row.status,
+  isDefault: row.id === defaultId,
   config: row.config,
   envNames: Object.keys(row.envVars),
   maxLeases: row.maxLeases,

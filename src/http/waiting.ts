@@ -48,10 +48,13 @@ async function waitingForLease(db: Db, lease: Lease): Promise<Waiting | null> {
   return { code: "worker", reason: `waits for a worker of ${lease.backend}` };
 }
 
+/** What to tell who waits for a backend that nobody serves. */
+export const noWorkerServes = (backend: string): string => `no living worker serves backend ${backend}; start one with \`leasehold worker --backends ${backend}\``;
+
 async function notServed(db: Db, lease: Lease): Promise<Waiting | null> {
   if (lease.host === null) {
     if ((await unserved(db, [lease.backend])).length === 0) return null;
-    return { code: "no_worker", reason: `no living worker serves backend ${lease.backend}; start one with \`leasehold worker --backends ${lease.backend}\`` };
+    return { code: "no_worker", reason: noWorkerServes(lease.backend) };
   }
   const served = await livingBackends(db);
   if (served.some((s) => s.backend === lease.backend && s.host === lease.host)) return null;

@@ -77,9 +77,10 @@ const slow = ["sh", "-c", "for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 1; done"]
 const whole = "1\n2\n3\n4\n5\n6\n7\n8\n";
 
 describe("leasehold up", () => {
-  it("runs a command, and refuses a second up on its directory by pid and URL", async () => {
+  it("runs a command, looks at its environment, and refuses a second up on its directory by pid and URL", async () => {
     const first = await ready(up());
     expect(await leasehold("run", "--", "sh", "-c", "echo out; echo err >&2; exit 7")).toEqual({ out: "out\n", err: "err\n", code: 7 });
+    expect(await leasehold("env", "probe", "Local")).toMatchObject({ out: expect.stringContaining("It can be used") as string, err: "", code: 0 });
     expect((await stat(join(dataDir, "token"))).mode & 0o777).toBe(0o600);
     const second = await leasehold("up");
     expect(second.code).not.toBe(0);

@@ -1,19 +1,33 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { ensureLocalEnvironment } from "../../src/db/environments.ts";
+import { newId } from "../../src/domain/ids.ts";
+import { localDriver } from "../../src/drivers/local/driver.ts";
+import { startProber } from "../support/prober.ts";
 import { type ApiServer, startApi } from "./api-server.ts";
 import { executing } from "./run-states.ts";
 
 let server: ApiServer;
+let prober: AsyncDisposable;
+let root: string;
 let ids: { run: string; lease: string; environment: string };
 beforeAll(async () => {
   server = await startApi();
   const { runId, lease } = await executing(server, server.acme.id);
   ids = { run: runId, lease: lease.id, environment: (await ensureLocalEnvironment(server.db, server.acme.id)).id };
+  root = await mkdtemp(join(tmpdir(), "leasehold-test-"));
+  prober = await startProber(server.db, { url: inject("redisUrl"), prefix: server.prefix }, localDriver({ root, installation: newId() }));
 });
-afterAll(() => server[Symbol.asyncDispose]());
+afterAll(async () => {
+  await prober[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+  await rm(root, { recursive: true });
+});
 
 interface Route {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT";
   readonly path: string;
   /** Status for acme's producer and operator. */
   readonly own: number;
@@ -33,6 +47,10 @@ const routes: readonly Route[] = [
   { method: "GET", path: "/v1/environments", own: 200, foreign: 200 },
   { method: "GET", path: "/v1/environments/{environment}", own: 200, foreign: 404 },
   { method: "GET", path: "/v1/environments/Local", own: 200, foreign: 404 },
+  { method: "POST", path: "/v1/environments/{environment}/probe", own: 200, foreign: 404 },
+  { method: "POST", path: "/v1/environments/probe", own: 200, foreign: 200, body: { driver: "local" } },
+  { method: "PUT", path: "/v1/default-environment", own: 200, foreign: 404, body: { environment: "Local" } },
+  { method: "GET", path: "/v1/default-environment", own: 200, foreign: 200 },
   { method: "GET", path: "/v1/leases", own: 200, foreign: 200 },
   { method: "GET", path: "/v1/leases/{lease}", own: 200, foreign: 404 },
   { method: "POST", path: "/v1/leases/{lease}/release", own: 200, foreign: 404 },

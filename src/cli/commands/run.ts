@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { buffer } from "node:stream/consumers";
 import type { RunRequest } from "../../client/index.ts";
 import { connect } from "../connect.ts";
+import { environmentFor } from "../environment-for.ts";
 import { CliError } from "../errors.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { followRun } from "../follow-run.ts";
@@ -12,6 +13,7 @@ import { answer, answerJson } from "../print.ts";
 
 export interface RunOptions {
   readonly env?: string;
+  readonly driver?: string;
   readonly workspace?: string;
   readonly cwd?: string;
   readonly envVar?: Record<string, string>;
@@ -30,7 +32,7 @@ export async function runCommand(command: readonly string[], options: RunOptions
   const client = await connect();
   const stdin = options.stdin === undefined ? undefined : await readStdin(options.stdin);
   // Resolved first: a run that names no environment that exists is not worth accepting.
-  const environment = options.env === undefined ? undefined : await client.environments.get(options.env);
+  const environment = await environmentFor(client, options);
   const request: RunRequest = {
     command: [...command],
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
