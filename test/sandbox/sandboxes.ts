@@ -1,5 +1,3 @@
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { expect } from "vitest";
 import { insertEnvironment } from "../../src/db/environments.ts";
 import { readOutput } from "../../src/db/output.ts";
@@ -9,6 +7,7 @@ import type { Killed, Outcome } from "../../src/domain/outcome.ts";
 import type { RunRequestInput } from "../../src/domain/request.ts";
 import { cancelRun } from "../../src/runs/cancel.ts";
 import { eventually } from "../support/eventually.ts";
+import { leftovers } from "../support/fleet.ts";
 import { startStack, type Stack } from "../support/stack.ts";
 
 const backend = "sandbox-bubblewrap";
@@ -33,7 +32,7 @@ export interface Sandboxes {
   /** Waits until the command has printed a line. */
   saying(runId: string, text: string): Promise<void>;
   cancel(runId: string): Promise<void>;
-  /** Waits until no directory, user, control group or process of any sandbox is left. */
+  /** Waits until no directory, user or process of any sandbox is left. */
   nothingLeft(): Promise<void>;
   close(): Promise<void>;
 }
@@ -102,26 +101,7 @@ export async function startSandboxes(overrides: Parameters<typeof startStack>[0]
     cancel: async (runId) => {
       await cancelRun({ db, bells: stack.base.bells }, stack.companyId, runId);
     },
-    nothingLeft: () => eventually(async () => expect(await sandboxRemains(join(stack.config.dataDir, "sandboxes"))).toEqual([]), { timeoutMs: 10_000 }),
+    nothingLeft: () => eventually(async () => expect(await leftovers(stack.config.dataDir)).toEqual([]), { timeoutMs: 10_000 }),
     close: () => stack.close(),
   };
-}
-
-/** What is left of sandboxes under a root: directories, users claimed, processes of those, processes that name the root. */
-export async function sandboxRemains(root: string): Promise<string[]> {
-  const entries = await readdir(root, { withFileTypes: true }).catch(() => []);
-  const directories = entries.filter((e) => e.isDirectory() && !e.name.startsWith(".")).map((e) => `directory ${e.name}`);
-  const users = (await readdir(join(root, ".users")).catch(() => [])).map((user) => `user ${user}`);
-  return [...directories, ...users, ...(await processesOn(root))];
-}
-
-/** Processes of users that leases have, and those that name a lease's directory. */
-async function processesOn(root: string): Promise<string[]> {
-  const found: string[] = [];
-  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name) && name !== String(process.pid))) {
-    const [command = "", status = ""] = await Promise.all(["cmdline", "status"].map((file) => readFile(`/proc/${pid}/${file}`, "utf8").catch(() => "")));
-    const zombie = /^State:\s+[ZX]/m.test(status);
-    if (!zombie && command.includes(root)) found.push(`process ${pid} ${command.replaceAll("\0", " ").slice(0, 100)}`);
-  }
-  return found;
 }

@@ -125,15 +125,16 @@ export async function startTestFleet(): Promise<TestFleet> {
   };
 }
 
-/** What a finished fleet must not have: lease directories, and processes that work in or on them. */
+/** What a finished fleet must not have: leases' directories, users of sandboxes, and processes that work in or on a lease. */
 export async function leftovers(dataDir: string): Promise<string[]> {
-  const root = join(dataDir, "leases");
-  const entries = await readdir(root, { withFileTypes: true }).catch(() => []);
+  const roots = ["leases", "sandboxes"].map((name) => join(dataDir, name));
+  const entries = (await Promise.all(roots.map((root) => readdir(root, { withFileTypes: true }).catch(() => [])))).flat();
   const directories = entries.filter((e) => e.isDirectory() && !e.name.startsWith(".")).map((e) => `directory ${e.name}`);
+  const users = (await readdir(join(dataDir, "sandboxes", ".users")).catch(() => [])).map((user) => `user ${user}`);
   const processes: string[] = [];
   for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
     const [command, environment] = await Promise.all(["cmdline", "environ"].map((file) => readFile(`/proc/${pid}/${file}`, "utf8").catch(() => "")));
-    if (command?.includes(root) || environment?.includes(`HOME=${root}`)) processes.push(`process ${pid} ${command?.replaceAll("\0", " ").slice(0, 100)}`);
+    if (roots.some((root) => command?.includes(root) || environment?.includes(`HOME=${root}`))) processes.push(`process ${pid} ${command?.replaceAll("\0", " ").slice(0, 100)}`);
   }
-  return [...directories, ...processes];
+  return [...directories, ...users, ...processes];
 }
