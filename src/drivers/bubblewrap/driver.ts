@@ -5,7 +5,7 @@ import { refused } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import type { Driver } from "../driver.ts";
 import { directoryLeases } from "../host-directory/leases.ts";
-import { placesIn, stagesIn } from "../host-directory/places.ts";
+import { placesIn } from "../host-directory/places.ts";
 import { findControlGroups, limitGroups, removeGroups, type ControlGroups } from "./cgroup.ts";
 import { bubblewrapConfig } from "./config.ts";
 import { makeEtc } from "./etc.ts";
@@ -89,7 +89,7 @@ export function bubblewrapDriver(place: BubblewrapPlace): Driver {
       const config = parse(bubblewrapConfig, given, "config");
       await findProgram();
       await checkWishes(config, allowed);
-      const barrier = ownUsers ? await barrierOnTheWay(stagesIn(root)) : null;
+      const barrier = ownUsers ? await barrierOnTheWay(root) : null;
       if (barrier !== null) throw refused("sandbox_unreachable", `sandboxes cannot reach ${root}: ${barrier} lets nobody pass. chmod o+x it, or set LEASEHOLD_DATA_DIR to a directory outside it`);
       const claimed: number[] = [];
       await leases.acquire(context, { key, labels }, prepare(key, claimed));
