@@ -1,9 +1,6 @@
 import type { Hono } from "hono";
 import { insertActivity } from "../db/activity.ts";
-import type { Db } from "../db/client.ts";
-import { type Environment, findEnvironment, insertEnvironment, listEnvironments } from "../db/environments.ts";
-import { invalid } from "../domain/errors.ts";
-import { isId } from "../domain/ids.ts";
+import { type Environment, getEnvironment, insertEnvironment, listEnvironments } from "../db/environments.ts";
 import { parse } from "../domain/parse.ts";
 import { backendFor, environmentRequest } from "./environment-request.ts";
 import { pageOf, pageQuery, readJson, readQuery } from "./input.ts";
@@ -39,21 +36,9 @@ export function environmentRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
 
   api.get("/v1/environments/:id", async (c) => {
     readQuery(c, {});
-    return c.json(presentEnvironment(await byIdOrName(parts, c.var.identity.companyId, c.req.param("id"))));
+    return c.json(presentEnvironment(await getEnvironment(db, c.var.identity.companyId, c.req.param("id"))));
   });
 }
-
-/** A name may look like an id: the id counts first. */
-async function byIdOrName({ db }: ApiParts, companyId: string, wanted: string): Promise<Environment> {
-  const byId = isId(wanted) ? await findEnvironment(db, companyId, wanted) : undefined;
-  const found = byId ?? (await byName(db, companyId, wanted));
-  if (found === undefined) throw invalid("environment_not_found", `no environment has the id or name ${wanted.slice(0, 100)}`, { status: 404 });
-  return found;
-}
-
-/** Postgres takes no NUL in a text, so no name has one. */
-const byName = async (db: Db, companyId: string, name: string): Promise<Environment | undefined> =>
-  name.includes("\0") ? undefined : (await listEnvironments(db, companyId, { limit: 1, name }))[0];
 
 /** Tells the company. Failing to tell fails nothing: it is only logged. */
 async function noteCreated({ db, log }: ApiParts, made: Environment): Promise<void> {
