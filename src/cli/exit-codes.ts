@@ -22,7 +22,7 @@ export const exitCodeHelp = `Exit codes:
   65   refused as asked         70   a bug of Leasehold
   66   not found                75   not now: try again later
   77   not allowed              78   wrong configuration
-of \`run\` and \`run attach\`:
+of \`run\`, \`run attach\` and \`lease exec\`:
   n    the command's own exit code
   124  it ran into its timeout  125  it was not started, lost, or its lease ended
   128+n it was ended by signal n

@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import { variable, wholeNumber } from "./options.ts";
+import { adHocCommands } from "./program-ad-hoc.ts";
 
 type Exit = (code: number) => void;
 
@@ -28,8 +29,9 @@ export function environmentCommands(program: Command, exit: Exit): void {
     .action(async (name: string, options: { json?: true }) => exit(await (await import("./commands/environments.ts")).showEnvironment(name, options)));
 }
 
-export function leaseCommands(program: Command, exit: Exit): void {
+export function leaseCommands(program: Command, command: readonly string[] | null, exit: Exit): void {
   const lease = program.command("lease").description("leases: who has which place until when");
+  adHocCommands(lease, command, exit);
   lease
     .command("list")
     .description("leases, newest first")
