@@ -63,7 +63,8 @@ describe("POST /v1/leases", () => {
   it("makes one lease however many ask at once with one key", async () => {
     const headers = { "idempotency-key": randomUUID() };
     const all = await Promise.all(Array.from({ length: 8 }, () => post("/v1/leases", {}, headers)));
-    expect(all.map((r) => r.status).sort()).toEqual([200, 200, 200, 200, 200, 200, 200, 201]);
+    expect(all.filter((r) => r.status === 201)).toHaveLength(1);
+    expect(all.filter((r) => r.status === 200)).toHaveLength(7);
     expect(new Set(await Promise.all(all.map(async (r) => (await lease(r)).id))).size).toBe(1);
   });
 
