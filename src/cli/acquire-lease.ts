@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import { type HeldLease, type Leasehold, LeaseholdRequestError, type LeaseRequest } from "../client/index.ts";
 import { CliError } from "./errors.ts";
 import { exitCodes } from "./exit-codes.ts";
@@ -32,7 +33,7 @@ export async function acquireLease(client: Leasehold, options: PlaceOptions, int
     return await client.leases.acquire(request, { signal, onWaiting: (lease) => void narration.waits(lease).catch(() => stop.abort()) });
   } catch (error) {
     if (narration.closed) throw new CliError(exitCodes.outputClosed, "nobody reads our output any more");
-    if (signal.aborted) throw new CliError(interrupts.leftBy === "SIGHUP" ? 129 : exitCodes.cancelled, "cancelled before the lease was there");
+    if (signal.aborted) throw new CliError(128 + constants.signals[interrupts.leftBy], "cancelled before the lease was there");
     if (error instanceof LeaseholdRequestError && error.code === "lease_not_active") throw new CliError(exitCodes.notRun, error.detail);
     throw error;
   }
