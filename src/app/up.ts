@@ -75,7 +75,7 @@ async function endOrLeave(fleet: LocalFleet, told: Told, say: (line: string) => 
   await withRunning(fleet.config, async (running, end) => {
     if (running.length === 0) return;
     say(`${running.length} running ${running.length === 1 ? "command goes" : "commands go"} on without the fleet:`);
-    for (const execution of running) say(`  run ${execution.runId}  ${execution.argv.join(" ").slice(0, 80)}`);
+    for (const execution of running) say(`  ${execution.runId === null ? `lease ${execution.leaseId}` : `run ${execution.runId}`}  ${execution.argv.join(" ").slice(0, 80)}`);
     if (await secondSignal(told)) {
       say("Ending them.");
       await end();

@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import { driverKinds } from "../domain/driver-kind.ts";
 import { config, configFile, environmentLooks, provider } from "./program-environments.ts";
 import { variable, wholeNumber } from "./options.ts";
+import { adHocCommands } from "./program-ad-hoc.ts";
 
 type Exit = (code: number) => void;
 
@@ -43,8 +44,9 @@ Examples:
   leasehold env create builder --driver ssh --config-file builder.json
 `;
 
-export function leaseCommands(program: Command, exit: Exit): void {
+export function leaseCommands(program: Command, command: readonly string[] | null, exit: Exit): void {
   const lease = program.command("lease").description("leases: who has which place until when");
+  adHocCommands(lease, command, exit);
   lease
     .command("list")
     .description("leases, newest first")

@@ -1,6 +1,6 @@
 import { and, asc, eq, gt, type InferSelectModel } from "drizzle-orm";
 import { invalid } from "../domain/errors.ts";
-import { newId } from "../domain/ids.ts";
+import { isId, newId } from "../domain/ids.ts";
 import type { Db } from "./client.ts";
 import { violated } from "./retry.ts";
 import { environments } from "./schema.ts";
@@ -43,6 +43,16 @@ export async function ensureLocalEnvironment(db: Db, companyId: string): Promise
 export async function findEnvironment(db: Db, companyId: string, id: string): Promise<Environment | undefined> {
   const [row] = await db.select().from(environments).where(and(eq(environments.companyId, companyId), eq(environments.id, id)));
   return row;
+}
+
+/** A company's environment by id or name; another company's looks like none (I12). A name may look like an id: the id counts first. */
+export async function getEnvironment(db: Db, companyId: string, wanted: string): Promise<Environment> {
+  const byId = isId(wanted) ? await findEnvironment(db, companyId, wanted) : undefined;
+  // Postgres takes no NUL in a text, so no name has one.
+  const byName = async () => (wanted.includes("\0") ? undefined : (await listEnvironments(db, companyId, { limit: 1, name: wanted }))[0]);
+  const found = byId ?? (await byName());
+  if (found === undefined) throw invalid("environment_not_found", `no environment has the id or name ${wanted.slice(0, 100)}`, { status: 404 });
+  return found;
 }
 
 export const environmentStatuses = environments.status.enumValues;

@@ -24,6 +24,10 @@ export const timing = {
   leaseLife: 120 * second,
   /** How often a holder renews, and tells the supervisor that somebody still cares. */
   leaseRenew: 30 * second,
+  /** Longest life of an ad-hoc lease, from `active` on, however often its holder renews, when the request does not say. */
+  adHocLife: 8 * hour,
+  /** The longest such life a request may ask for. */
+  adHocLifeMax: 7 * day,
   /** A lease may live this much longer than its run's own timeout: hand-over, harvest and release need room. */
   leaseMargin: 30 * minute,
   /** Longest wait for a slot or a worker before a lease that was never claimed is given up. */

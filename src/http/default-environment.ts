@@ -2,10 +2,9 @@ import type { Hono } from "hono";
 import { z } from "zod";
 import type { DefaultEnvironment } from "../client/wire.ts";
 import { getCompany, setDefaultEnvironment } from "../db/companies.ts";
-import { findEnvironment } from "../db/environments.ts";
+import { findEnvironment, getEnvironment } from "../db/environments.ts";
 import { invalid } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
-import { environmentNamed } from "./environment-named.ts";
 import { readJson, readQuery } from "./input.ts";
 import { noteActivity } from "./note-activity.ts";
 import type { ApiEnv, ApiParts } from "./parts.ts";
@@ -35,7 +34,7 @@ export function defaultEnvironmentRoutes(api: Hono<ApiEnv>, parts: ApiParts): vo
     readQuery(c, {});
     const { companyId } = c.var.identity;
     const wanted = parse(wish, await readJson(c), "default").environment;
-    const chosen = wanted === null ? null : await environmentNamed(db, companyId, wanted);
+    const chosen = wanted === null ? null : await getEnvironment(db, companyId, wanted);
     if (chosen !== null && chosen.status !== "active") {
       throw invalid("environment_inactive", `environment ${chosen.name} is ${chosen.status}; runs could not use it`);
     }

@@ -1,10 +1,10 @@
 import type { Hono } from "hono";
 import type { Probe } from "../client/wire.ts";
+import { getEnvironment } from "../db/environments.ts";
 import { unserved } from "../db/workers.ts";
 import { timing } from "../domain/defaults.ts";
 import { busy } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
-import { environmentNamed } from "./environment-named.ts";
 import { backendFor, unsavedEnvironment } from "./environment-request.ts";
 import { readJson, readNothing, readQuery } from "./input.ts";
 import { noteActivity } from "./note-activity.ts";
@@ -32,7 +32,7 @@ export function environmentProbeRoutes(api: Hono<ApiEnv>, parts: ApiParts): void
   api.post("/v1/environments/:id/probe", async (c) => {
     readQuery(c, {});
     await readNothing(c);
-    const environment = await environmentNamed(parts.db, c.var.identity.companyId, c.req.param("id"));
+    const environment = await getEnvironment(parts.db, c.var.identity.companyId, c.req.param("id"));
     const probe = await look(parts, environment.backend, environment.config, c.req.raw.signal);
     await noteActivity(parts, {
       companyId: environment.companyId,

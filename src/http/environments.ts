@@ -1,11 +1,10 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import { getCompany } from "../db/companies.ts";
-import { environmentStatuses, insertEnvironment, listEnvironments } from "../db/environments.ts";
+import { environmentStatuses, getEnvironment, insertEnvironment, listEnvironments } from "../db/environments.ts";
 import { driverKinds } from "../domain/driver-kind.ts";
 import { parse } from "../domain/parse.ts";
 import { backendFor, environmentRequest } from "./environment-request.ts";
-import { environmentNamed } from "./environment-named.ts";
 import { pageOf, pageQuery, readJson, readQuery } from "./input.ts";
 import { noteActivity } from "./note-activity.ts";
 import type { ApiEnv, ApiParts } from "./parts.ts";
@@ -55,7 +54,7 @@ export function environmentRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
   api.get("/v1/environments/:id", async (c) => {
     readQuery(c, {});
     const { companyId } = c.var.identity;
-    const found = await environmentNamed(db, companyId, c.req.param("id"));
+    const found = await getEnvironment(db, companyId, c.req.param("id"));
     return c.json(presentEnvironment(found, (await getCompany(db, companyId)).defaultEnvironmentId));
   });
 }

@@ -7,16 +7,18 @@ import { newId } from "../../src/domain/ids.ts";
 import { localDriver } from "../../src/drivers/local/driver.ts";
 import { startProber } from "../support/prober.ts";
 import { type ApiServer, startApi } from "./api-server.ts";
-import { executing } from "./run-states.ts";
+import { created, executing, held } from "./run-states.ts";
 
 let server: ApiServer;
 let prober: AsyncDisposable;
 let root: string;
-let ids: { run: string; lease: string; environment: string };
+let ids: { run: string; lease: string; environment: string; held: string; execution: string };
 beforeAll(async () => {
   server = await startApi();
   const { runId, lease } = await executing(server, server.acme.id);
-  ids = { run: runId, lease: lease.id, environment: (await ensureLocalEnvironment(server.db, server.acme.id)).id };
+  const adHoc = await held(server, server.acme.id);
+  const execution = await created(server, adHoc);
+  ids = { run: runId, lease: lease.id, environment: (await ensureLocalEnvironment(server.db, server.acme.id)).id, held: adHoc.id, execution: execution.id };
   root = await mkdtemp(join(tmpdir(), "leasehold-test-"));
   prober = await startProber(server.db, { url: inject("redisUrl"), prefix: server.prefix }, localDriver({ root, installation: newId() }));
 });
@@ -53,6 +55,17 @@ const routes: readonly Route[] = [
   { method: "GET", path: "/v1/default-environment", own: 200, foreign: 200 },
   { method: "GET", path: "/v1/leases", own: 200, foreign: 200 },
   { method: "GET", path: "/v1/leases/{lease}", own: 200, foreign: 404 },
+  { method: "POST", path: "/v1/leases", own: 201, foreign: 201, body: {} },
+  { method: "POST", path: "/v1/leases", own: 201, foreign: 404, body: { environment: "Local" } },
+  { method: "POST", path: "/v1/leases/{held}/renew", own: 200, foreign: 404 },
+  { method: "POST", path: "/v1/leases/{held}/executions", own: 201, foreign: 404, body: { command: ["true"] } },
+  { method: "GET", path: "/v1/leases/{held}/executions", own: 200, foreign: 404 },
+  { method: "GET", path: "/v1/executions/{execution}", own: 200, foreign: 404 },
+  { method: "GET", path: "/v1/executions/{execution}/output", own: 200, foreign: 404 },
+  { method: "GET", path: "/v1/executions/{execution}/output?follow=true", own: 200, foreign: 404 },
+  { method: "GET", path: "/v1/executions/{execution}/events", own: 200, foreign: 404 },
+  { method: "POST", path: "/v1/executions/{execution}/cancel", own: 200, foreign: 404 },
+  { method: "POST", path: "/v1/leases/{held}/release", own: 200, foreign: 404 },
   { method: "POST", path: "/v1/leases/{lease}/release", own: 200, foreign: 404 },
   { method: "POST", path: "/v1/runs/{run}/cancel", own: 200, foreign: 404 },
   { method: "GET", path: "/v1/nothing", own: 404, foreign: 404 },
@@ -63,7 +76,7 @@ const open: readonly Route[] = [
 ];
 
 const ask = async ({ method, path, body }: Route, token: string | null): Promise<Response> => {
-  const filled = path.replace("{run}", ids.run).replace("{lease}", ids.lease).replace("{environment}", ids.environment);
+  const filled = path.replace(/\{(\w+)\}/, (_all, name: keyof typeof ids) => ids[name]);
   const response = await server.request(filled, { method, token, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
   if (response.headers.get("content-type")?.includes("json") !== true) await response.body?.cancel();
   return response;

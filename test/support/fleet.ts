@@ -40,6 +40,8 @@ export interface TestFleet {
   ended(runId: string, timeoutMs?: number): Promise<RunSituation>;
   /** The process that works on the run's execution now. */
   executor(runId: string): Promise<FleetProcess>;
+  /** The process that a claim's owner names. */
+  ownerOf(claimOwner: string | null | undefined): FleetProcess;
   /** Processes of this fleet's leases and leases' directories that are still there. */
   leftovers(): Promise<string[]>;
   close(): Promise<void>;
@@ -90,6 +92,12 @@ export async function startTestFleet(): Promise<TestFleet> {
       },
       { timeoutMs },
     );
+  const ownerOf: TestFleet["ownerOf"] = (claimOwner) => {
+    const pid = Number(claimOwner?.split(" ")[2]);
+    const known = children.get(pid);
+    if (known === undefined) throw new Error(`no child ${pid}`);
+    return known.process;
+  };
 
   return {
     config,
@@ -104,11 +112,9 @@ export async function startTestFleet(): Promise<TestFleet> {
     ended: (runId, timeoutMs) => until(runId, (now) => now.run.phase === "ended", timeoutMs),
     executor: async (runId) => {
       const now = await until(runId, (s) => s.execution?.claimOwner != null && s.execution.state === "running");
-      const pid = Number(now.execution?.claimOwner?.split(" ")[2]);
-      const known = children.get(pid);
-      if (known === undefined) throw new Error(`no child ${pid}`);
-      return known.process;
+      return ownerOf(now.execution?.claimOwner);
     },
+    ownerOf,
     leftovers: () => leftovers(dataDir),
     close: async () => {
       for (const { child, process: one } of children.values()) {
