@@ -80,8 +80,10 @@ const finish = (work: Attempt, outcome: Outcome): Promise<void> =>
 async function resolveSpec(work: Attempt): Promise<CommandSpec> {
   const { fleet, lease, session, state } = work;
   const { id, runId } = state.current;
-  const input = runId === null ? await findInput(fleet.db, id) : await findRequest(fleet.db, runId);
+  const [input, environment] = await Promise.all([
+    runId === null ? findInput(fleet.db, id) : findRequest(fleet.db, runId),
+    lease.environmentId === null ? undefined : findEnvironment(fleet.db, lease.companyId, lease.environmentId),
+  ]);
   if (input === undefined) throw new Error(`nothing says what execution ${id} is given`);
-  const environment = lease.environmentId === null ? undefined : await findEnvironment(fleet.db, lease.companyId, lease.environmentId);
   return commandSpec(state.current, input, environment, session);
 }
