@@ -2,10 +2,17 @@ import { afterAll, describe, expect, it } from "vitest";
 import { openBench } from "./bench.ts";
 import { acquire } from "./groups/acquire.ts";
 import { declarations } from "./groups/declarations.ts";
+import { files } from "./groups/files.ts";
+import { input } from "./groups/input.ts";
 import { inventory } from "./groups/inventory.ts";
+import { kill } from "./groups/kill.ts";
 import { life } from "./groups/life.ts";
+import { outcomes } from "./groups/outcomes.ts";
+import { outputs } from "./groups/output.ts";
 import { probe } from "./groups/probe.ts";
 import { release } from "./groups/release.ts";
+import { secrets } from "./groups/secrets.ts";
+import { starting } from "./groups/starting.ts";
 import type { MakeSubject } from "./subject.ts";
 
 /** Everything a driver promises, tried from outside. To be awaited at the top of a test file: what is declared decides what is tried. */
@@ -27,6 +34,13 @@ export async function driverContract(make: MakeSubject): Promise<void> {
     life(bench);
     release(bench);
     inventory(bench);
+    outcomes(bench);
+    input(bench);
+    files(bench);
+    outputs(bench);
+    starting(bench);
+    kill(bench);
+    secrets(bench);
     it("I2: ends with an empty provider", () => bench.clear());
   });
 }
