@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { openBench } from "./bench.ts";
 import { acquire } from "./groups/acquire.ts";
+import { deaths } from "./groups/deaths.ts";
 import { declarations } from "./groups/declarations.ts";
 import { files } from "./groups/files.ts";
 import { input } from "./groups/input.ts";
@@ -41,6 +42,7 @@ export async function driverContract(make: MakeSubject): Promise<void> {
     starting(bench);
     kill(bench);
     secrets(bench);
+    deaths(bench);
     it("I2: ends with an empty provider", () => bench.clear());
   });
 }
