@@ -16,14 +16,19 @@ printf 'began ' >&7
 # Those who wait ignore what a command may send to everybody; the command gets the defaults back.
 told=$(
 	trap '' HUP INT QUIT USR1 USR2 PIPE ALRM TERM TTIN TTOU VTALRM PROF XCPU XFSZ IO
-	setsid --fork --wait env --default-signal sh -c '
+	setsid --fork --wait env --unset=PATH --default-signal /bin/sh -c '
 		echo $$ >&2
 		failed() { printf "spawn %s " "$1" >/proc/1/fd/7; }
+		# The program is found by this PATH unless the variables bring another one; not exported.
+		PATH=$2
 		eval "$(tail -c "+$1" <&3)"
-	' leasehold "$from" 2>&1 >&8 7>&- 8>&-
+	' leasehold "$from" "$PATH" 2>&1 >&8 7>&- 8>&-
 	echo "status $?"
 )
 exec 8>&-
+# Whoever told everybody to end has a deadline of its own, and kills whom it finds in here then. Not to be mixed up with
+# somebody who comes when the command has ended by itself.
+patient=$asked
 pid=${told%%[!0-9]*}
 code=${told##*status }
 case $told in
@@ -37,19 +42,20 @@ case $told in
 		case ${stat##*) } in [TtRSD]*) word="signalled 9" ;; esac
 	fi
 	grace=0
+	patient=
 	;;
 esac
 printf '%s\n' "$word" >&7
 exec 7>&-
 
 # What the command left running.
-[ -n "$asked" ] || kill -TERM -1 2>/dev/null
+[ -n "$patient" ] || kill -TERM -1 2>/dev/null
 set -- /proc/[0-9]*
-if [ "$grace" -gt 0 ] && [ $# -gt 1 ]; then
+if [ "$patient$grace" != 0 ] && [ $# -gt 1 ]; then
 	read -r now _ </proc/uptime
 	now=${now%.*}${now#*.}
 	deadline=$((now + grace / 10))
-	while set -- /proc/[0-9]* && [ $# -gt 1 ] && [ "$now" -lt "$deadline" ]; do
+	while set -- /proc/[0-9]* && [ $# -gt 1 ] && { [ -n "$patient" ] || [ "$now" -lt "$deadline" ]; }; do
 		sleep 0.02 || break
 		read -r now _ </proc/uptime
 		now=${now%.*}${now#*.}

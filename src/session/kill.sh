@@ -30,7 +30,12 @@ read_init "$here"
 
 # The number of the process group is the command's as long as its supervisor waits for it, or its leader lives.
 trusted=
-flock -n -s 7 7<"$here/alive" || trusted=yes
+if flock -n -s 7 7<"$here/alive"; then
+	# A supervisor that died before it read them needs them no more; they hold values of variables.
+	rm -f "$here/spec" "$here/in"
+else
+	trusted=yes
+fi
 read -r pid pid_started _ <"$here/pid"
 [ "$pid" = - ] && pid=
 if [ -n "$pid" ]; then

@@ -65,5 +65,6 @@ mv -T "$stage" "$control/x/$id" || exit 1
 trap - EXIT
 unlock
 cd "$control/x/$id" || exit 1
-printf 'started\n'
+# In a process of its own: if nobody listens any more, it is that which dies, and not the command before it began.
+(printf 'started\n')
 exec setsid --fork sh "$control/x/$id/supervisor" "$id" "$1" "$2" "$3" "$4" </dev/null >/dev/null 2>&1

@@ -146,16 +146,21 @@ rm -f spec in "../.$id".*/spec "../.$id".*/in
 (watch) 3<&- 4<&- 9>&- &
 recorder=
 if [ "$how_called" = enclosed ]; then
-	(record) <status.pipe 3<&- 4<&- 9>&- &
+	# Nobody may come to write to it: a command that is ended before it begins. Then the recorder sees the end of it when we
+	# let go, and waits for nobody to open it.
+	exec 6<>status.pipe
+	exec 7<status.pipe
+	(record) <&7 3<&- 4<&- 6>&- 7<&- 9>&- &
 	recorder=$!
+	exec 7<&-
 fi
 
 # In the foreground: what a shell starts with & ignores SIGINT and SIGQUIT for ever. setsid waits for the command and is
 # the one tool that tells an exit status from a signal: it gives a signal's bare number, and says so on its stderr.
 setsid --fork --wait env -i "LEASEHOLD_EXECUTION=$id" sh /proc/self/fd/3 "$PATH" \
-	<&4 >out.pipe 5>err.pipe 2<>how 4<&- 9>&-
+	<&4 >out.pipe 5>err.pipe 2<>how 4<&- 6>&- 9>&-
 code=$?
-exec 3<&- 4<&-
+exec 3<&- 4<&- 6>&-
 read -r killed _ <killed
 read -r spawn _ <spawn
 read -r how <how

@@ -23,16 +23,18 @@ read_init() {
 # list_tree: what is left, as /proc/PID, into $tree. Zombies are gone: they only wait for a parent.
 list_tree() {
 	tree=
+	# Its number may be another's as soon as it is dead: look again. First of all, as it has to know that everybody is told
+	# to end before it sees the command end.
+	[ -z "$init" ] || start_time "$init" && [ "$started" = "$init_started" ] || init=
+	[ -z "$init" ] || tree=" /proc/$init"
 	if [ -n "$leader" ]; then
 		for file in $(grep -lsE "^[0-9]+ \(.*\) [^ZX] [0-9]+ ($leader [0-9]+|[0-9]+ $leader) " /proc/[0-9]*/stat); do
-			tree="$tree ${file%/stat}"
+			add_to_tree "${file%/stat}"
 		done
 	fi
 	for file in $(grep -lszxF -- "LEASEHOLD_EXECUTION=$id" /proc/[0-9]*/environ); do
 		add_to_tree "${file%/environ}"
 	done
-	# Its number may be another's as soon as it is dead: look again.
-	[ -z "$init" ] || start_time "$init" && [ "$started" = "$init_started" ] || init=
 	[ -n "$init" ] || return 0
 	for file in /proc/[0-9]*; do
 		[ "$file/ns/pid" -ef "/proc/$init/ns/pid" ] && add_to_tree "$file"

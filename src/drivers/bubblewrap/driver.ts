@@ -1,13 +1,13 @@
 import { chmod, chown } from "node:fs/promises";
 import { resolve } from "node:path";
 import { timing } from "../../domain/defaults.ts";
-import { refused } from "../../domain/errors.ts";
+import { isKind, refused, transient } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import type { Driver } from "../driver.ts";
 import { directoryLeases } from "../host-directory/leases.ts";
 import { placesIn } from "../host-directory/places.ts";
 import { findControlGroups, limitGroups, removeGroups, type ControlGroups } from "./cgroup.ts";
-import { bubblewrapConfig } from "./config.ts";
+import { bubblewrapConfig, type Limits } from "./config.ts";
 import { makeEtc } from "./etc.ts";
 import { readHandle } from "./handle.ts";
 import { seen } from "./layout.ts";
@@ -30,6 +30,10 @@ export interface BubblewrapPlace {
   readonly network: boolean;
 }
 
+const unreachable = (cause: unknown): never => {
+  throw transient("root_unreachable", "the directory that holds the leases is not there", { cause });
+};
+
 /** User for looking whether it works; never a lease's. */
 const probeUser = 1_899_999_999;
 const day = 24 * 60 * 60 * 1000;
@@ -47,17 +51,32 @@ export function bubblewrapDriver(place: BubblewrapPlace): Driver {
   const findProgram = async (): Promise<Program> => (program ??= await findBubblewrap(place.unpacked));
   const controlGroups = (): Promise<ControlGroups | null> => (found ??= findControlGroups());
 
-  /** A lease whose directory does not tell any more, or was never made, is looked for among all. */
   const usersFor = async (key: string): Promise<readonly number[]> => {
-    const user = (await leases.open(key).catch(() => null))?.marker?.user;
-    return user === undefined ? usersOf(root, key) : [user];
+    const written = (await leases.open(key).catch(() => null))?.marker?.user;
+    return [...new Set([...(written === undefined ? [] : [written]), ...(await usersOf(root, key))])];
   };
 
-  const prepare = (key: string, claimed: number[]) => async (stage: string) => {
+  /** For when the key is used up. */
+  const freeUsers = async (key: string): Promise<void> => {
+    for (const user of await usersOf(root, key)) await freeUser(root, user);
+  };
+
+  /** A release that came in between has not seen them. */
+  const groupsFor = async (key: string, groups: ControlGroups, limits: Limits): Promise<readonly string[]> => {
+    const made = await limitGroups(groups, key, limits);
+    try {
+      await leases.open(key);
+    } catch (error) {
+      await removeGroups(groups, key);
+      throw error;
+    }
+    return made;
+  };
+
+  const prepare = (key: string) => async (stage: string) => {
     await makeEtc(stage);
     if (!ownUsers) return {};
     const user = await claimUser(root, key);
-    claimed.push(user);
     const { workspace, home, tmp } = placesIn(stage);
     for (const path of [workspace, home, tmp]) await chown(path, user, user);
     // The user passes on the way to its places; it finds nothing else on it.
@@ -89,13 +108,15 @@ export function bubblewrapDriver(place: BubblewrapPlace): Driver {
       const config = parse(bubblewrapConfig, given, "config");
       await findProgram();
       await checkWishes(config, allowed);
-      const barrier = ownUsers ? await barrierOnTheWay(root) : null;
+      const barrier = ownUsers ? await barrierOnTheWay(root).catch(unreachable) : null;
       if (barrier !== null) throw refused("sandbox_unreachable", `sandboxes cannot reach ${root}: ${barrier} lets nobody pass. chmod o+x it, or set LEASEHOLD_DATA_DIR to a directory outside it`);
-      const claimed: number[] = [];
-      await leases.acquire(context, { key, labels }, prepare(key, claimed));
-      // Of two that make it at once one wins; the other's user is nobody's.
-      const { marker } = await leases.open(key);
-      for (const user of claimed) if (user !== marker?.user) await freeUser(root, user);
+      try {
+        await leases.acquire(context, { key, labels }, prepare(key));
+      } catch (error) {
+        // Released while it was being made: nobody comes by again to give the user back.
+        if (isKind(error, "gone") && ownUsers) await freeUsers(key);
+        throw error;
+      }
       return {
         handle: { v: 1, config },
         providerLeaseId: null,
@@ -123,7 +144,7 @@ export function bubblewrapDriver(place: BubblewrapPlace): Driver {
         config,
         program: path,
         user: marker?.user ?? null,
-        groups: groups === null ? [] : await limitGroups(groups, key, config.limits),
+        groups: groups === null ? [] : await groupsFor(key, groups, config.limits),
       });
     },
 
@@ -135,7 +156,8 @@ export function bubblewrapDriver(place: BubblewrapPlace): Driver {
       await endStrays(resolve(root, key), users);
       const groups = await controlGroups();
       if (groups !== null) await removeGroups(groups, key);
-      for (const user of users) await freeUser(root, user);
+      // Not only those of before: an acquire that was released on its way may have come to claim one since.
+      if (ownUsers) await freeUsers(key);
     },
 
     async close() {},

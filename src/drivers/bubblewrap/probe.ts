@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { statfs } from "node:fs/promises";
+import { access, constants, statfs } from "node:fs/promises";
 import { promisify } from "node:util";
 import { LeaseholdError } from "../../domain/errors.ts";
 import type { Diagnostic, ProbeResult } from "../driver.ts";
@@ -29,7 +29,8 @@ export interface Probed {
 
 /** Says whether sandboxes work here, and which of their limits are real. Leaves nothing behind. */
 export async function probeBubblewrap(place: Probed): Promise<ProbeResult> {
-  const diagnostics = [await checkProgram(place), await checkWay(place), await checkWishes(place), await checkSpace(place.root), ...limitsOf(place)];
+  const diagnostics = [await checkProgram(place), await checkRoot(place.root), await checkWay(place), await checkWishes(place), ...limitsOf(place)];
+  if (diagnostics.every((d) => d.ok)) diagnostics.push(await checkSpace(place.root));
   if (diagnostics.every((d) => d.ok)) diagnostics.push(await checkSandbox(place));
   const failed = diagnostics.filter((d) => !d.ok);
   return { ok: failed.length === 0, summary: failed.length === 0 ? "sandboxes work here" : failed.map((d) => d.message).join("; "), diagnostics };
@@ -61,6 +62,15 @@ async function checkWishes(place: Probed): Promise<Diagnostic> {
 
 /** Bytes below which a run is likely to fail for want of space. */
 const littleSpace = 512 * 1024 * 1024;
+
+async function checkRoot(root: string): Promise<Diagnostic> {
+  try {
+    await access(`${root}/.`, constants.W_OK | constants.X_OK);
+    return { check: "root", ok: true, message: `${root} can be written to` };
+  } catch (error) {
+    return failure("root", error, `see that ${root} is a directory that this user can write to, or set another data directory`);
+  }
+}
 
 async function checkSpace(root: string): Promise<Diagnostic> {
   const { bavail, bsize } = await statfs(root);

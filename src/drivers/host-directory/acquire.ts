@@ -1,7 +1,7 @@
 import { lstat, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { newId } from "../../domain/ids.ts";
-import { gone, refused, transient } from "../../domain/errors.ts";
+import { gone, LeaseholdError, refused, transient } from "../../domain/errors.ts";
 import { raiseFence } from "../../session/lease-directory.ts";
 import type { Labels } from "../driver.ts";
 import { leaseDirectory, placesIn, stagesIn } from "./places.ts";
@@ -34,10 +34,10 @@ export async function acquireDirectory({ root, key, labels, fence, prepare }: Wa
       await rename(stage, directory);
       return directory;
     } catch (error) {
-      // Somebody made it, or released it, in the meantime.
-      if (!["ENOTEMPTY", "EEXIST", "ENOTDIR"].includes(errnoOf(error) ?? "")) throw fault(error, root);
-    } finally {
-      await rm(stage, { recursive: true, force: true });
+      // Whether it is removed now or with the release changes nothing; what went wrong before is what counts.
+      await rm(stage, { recursive: true, force: true }).catch(() => {});
+      // Unless somebody made it, or released it, in the meantime.
+      if (!(await exists(directory))) throw fault(error, root);
     }
   }
   await adopt(directory, labels, fence);
@@ -71,6 +71,7 @@ const exists = async (path: string): Promise<boolean> =>
 
 /** A full disk and the like pass; permissions need somebody. */
 function fault(error: unknown, root: string): Error {
+  if (error instanceof LeaseholdError) return error;
   if (["EACCES", "EPERM", "EROFS"].includes(errnoOf(error) ?? "")) {
     return refused("root_not_writable", `${root} cannot be written to; give this user write permission there`, { cause: error });
   }

@@ -54,7 +54,7 @@ export function directoryLeases({ root, installation, mode, prune: pruneOwn }: L
         return (await lstat(directory)).isDirectory() && (await readMarker(directory)).installation === installation ? "up" : "gone";
       } catch {
         // Without the root, nothing can be said about what is in it.
-        return (await lstat(root).catch(() => null)) !== null && (await lstat(directory).catch(() => null)) === null ? "gone" : "unknown";
+        return (await lstat(root).catch(() => null))?.isDirectory() === true && (await lstat(directory).catch(() => null)) === null ? "gone" : "unknown";
       }
     },
 

@@ -5,7 +5,7 @@ import { leaseDirectory } from "./places.ts";
 import { errnoOf } from "./errno.ts";
 import { readMarker } from "./marker.ts";
 import { hostSession } from "./session.ts";
-import { leaveTombstone, removeTree, trashName } from "./trash.ts";
+import { discardRemains, leaveTombstone, removeTree, trashName } from "./trash.ts";
 
 /** Rounds in which an acquire may get in between taking the directory away and leaving the tombstone. */
 const rounds = 20;
@@ -22,7 +22,9 @@ export interface Released {
 }
 
 /**
- * Removes the lease's directory, ends what still runs there if its records were tampered with, and leaves a tombstone in its place. Safe to repeat, and for keys that never were.
+ * Removes the lease's directory, ends what still runs there if its records were tampered with, and leaves a tombstone in
+ * its place; then removes what acquires and releases of that key put aside and died over. Safe to repeat, and for keys
+ * that never were.
  * Throws `stale` for an old fence, `refused` for what is not ours, `invalid` for a key that is no UUID.
  */
 export async function releaseDirectory(lease: Released): Promise<void> {
@@ -33,7 +35,7 @@ export async function releaseDirectory(lease: Released): Promise<void> {
     // Gone without us: by the command itself, perhaps, which may still be running.
     if (found === null) await lease.endStrays(directory);
     if (found !== null && !found.isFile()) await takeAway(lease, directory, found.isDirectory());
-    if (await leaveTombstone(directory)) return;
+    if (await leaveTombstone(directory)) return discardRemains(root, key);
   }
   throw refused("release_contended", `${directory} was made again each time it was removed`);
 }

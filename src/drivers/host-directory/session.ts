@@ -20,7 +20,8 @@ export function hostSession(directory: string, command: Partial<Pick<Session, "e
     executions: null,
     ...command,
     async open(argv, signal) {
-      await access(directory).catch((error: unknown) => {
+      // With the dot a file is not taken for it: what a release leaves under the lease's name is one.
+      await access(`${directory}/.`).catch((error: unknown) => {
         if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") {
           throw gone("lease_gone", "the lease's directory is not there any more", { cause: error });
         }

@@ -71,6 +71,23 @@ export async function prune(root: string, log: Logger): Promise<void> {
   }
 }
 
+/**
+ * Removes what acquires and releases of a key put aside and did not get to clear away. For when its tombstone is there:
+ * an acquire that is still at it finds its stage gone, and then the tombstone.
+ */
+export async function discardRemains(root: string, key: string): Promise<void> {
+  const of = async (path: string): Promise<string[]> => {
+    const names = await readdir(path).catch(() => []);
+    return names.filter((name) => name.toLowerCase().startsWith(`${key.toLowerCase()}.`)).map((name) => join(path, name));
+  };
+  for (const stage of await of(stagesIn(root))) await removeTree(stage);
+  for (const released of await of(trashIn(root))) {
+    await discard(released).catch((error: unknown) => {
+      if (errnoOf(error) !== "ENOENT") throw error;
+    });
+  }
+}
+
 /** Two that delete the same tree would trip over each other's progress; the one who renames it owns it. */
 async function discard(path: string): Promise<void> {
   const mine = `${path.split(".deleting.")[0]}.deleting.${newId()}`;

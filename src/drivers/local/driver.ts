@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { timing } from "../../domain/defaults.ts";
+import { parse } from "../../domain/parse.ts";
 import { directoryLeases } from "../host-directory/leases.ts";
 import { placesIn } from "../host-directory/places.ts";
 import { hostSession, searchPath } from "../host-directory/session.ts";
@@ -30,9 +31,13 @@ export function localDriver(place: LocalPlace): Driver {
     config: localConfig,
     inventory: leases.list,
 
-    probe: () => probeLocal(root),
+    async probe(_context, config) {
+      parse(localConfig, config, "config");
+      return probeLocal(root);
+    },
 
     async acquire(context, request) {
+      parse(localConfig, request.config, "config");
       const directory = await leases.acquire(context, request);
       return {
         handle: newHandle(),

@@ -1,0 +1,4 @@
+import { driverContract } from "./contract.ts";
+import bubblewrap from "./subjects/bubblewrap.ts";
+
+await driverContract(bubblewrap);
