@@ -74,7 +74,6 @@ export function bubblewrapDriver(place: BubblewrapPlace): Driver {
   };
 
   const prepare = (key: string) => async (stage: string) => {
-    await makeEtc(stage);
     if (!ownUsers) return {};
     const user = await claimUser(root, key);
     const { workspace, home, tmp } = placesIn(stage);
@@ -111,6 +110,7 @@ export function bubblewrapDriver(place: BubblewrapPlace): Driver {
       const barrier = ownUsers ? await barrierOnTheWay(root).catch(unreachable) : null;
       if (barrier !== null) throw refused("sandbox_unreachable", `sandboxes cannot reach ${root}: ${barrier} lets nobody pass. chmod o+x it, or set LEASEHOLD_DATA_DIR to a directory outside it`);
       try {
+        await makeEtc(root);
         await leases.acquire(context, { key, labels }, prepare(key));
       } catch (error) {
         // Released while it was being made: nobody comes by again to give the user back.
