@@ -16,6 +16,8 @@ export const timing = {
   claimExtend: 2 * second,
   /** Longest time a driver's call may take before its signal fires, unless the driver says otherwise. */
   call: 60 * second,
+  /** The same for the provider `fake`: what does not answer by then is meant to hang. */
+  callFake: 10 * second,
   /** How long an active lease lives without being renewed. */
   leaseLife: 120 * second,
   /** How often a holder renews, and tells the supervisor that somebody still cares. */
