@@ -265,7 +265,7 @@ describe("vanish", () => {
     const place = executionPlace(await fake.driver.session(callContext(), { key, handle }), randomUUID());
     await place.start(first, sh("setsid sleep 1000 & sleep 1000"));
     await fake.driver.extend(callContext(), { key, handle }, expiresAt);
-    await eventually(() => expect(processesUnder(fake.root)).toEqual([]));
+    expect(processesUnder(fake.root)).toEqual([]);
     expect(await place.status()).toEqual({ kind: "gone" });
     expect(await fake.driver.inspect(callContext(), { key, handle })).toBe("gone");
     await expect(fake.driver.session(callContext(), { key, handle })).rejects.toMatchObject({ kind: "gone" });

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { configCheck, openDrivers } from "../../src/app/drivers.ts";
 import { childEnvironment, readConfig } from "../../src/config.ts";
 import { executionPlace } from "../../src/session/place.ts";
 import { callContext, command, first, installation, output, sh } from "../session/local-lease.ts";
-import { eventually } from "../support/eventually.ts";
 import { processesUnder } from "../support/processes.ts";
 import { expiresAt, fakeProvider, type FakeProvider, labels } from "./fake-lease.ts";
 
@@ -103,7 +103,18 @@ describe.each(["real", "instant"] as const)("%s: release", (commands) => {
     expect([...left("sandboxes"), ...left(".trash"), ...left(".stage")]).toEqual([]);
   });
 
-  it("I2: against acquires of the same key: nothing is left, and the key is used up", async () => {
+  it("I2: at the same time as an acquire: one of them sees to it that nothing is left", async () => {
+    for (let i = 0; i < (commands === "real" ? 10 : 200); i++) {
+      const key = randomUUID();
+      const acquiring = fake.acquire(key, { commands }).catch((error: unknown) => expect(["gone", "transient"]).toContain((error as { kind: string }).kind));
+      // Not always at the same point of it.
+      for (let turn = 0; turn < i % 20; turn++) await lstat(fake.root);
+      await Promise.all([acquiring, fake.release(key)]);
+    }
+    expect(await keys()).toEqual([]);
+  });
+
+  it("I2: against many acquires of the same key: nothing is left, and the key is used up", async () => {
     for (let i = 0; i < 5; i++) {
       const key = randomUUID();
       const acquire = () => fake.acquire(key, { commands });
@@ -140,7 +151,7 @@ describe("real commands", () => {
     const long = executionPlace(session, randomUUID());
     await long.start(first, sh("setsid sleep 1000 & sleep 1000"));
     await fake.release(key, handle);
-    await eventually(() => expect(processesUnder(fake.root)).toEqual([]));
+    expect(processesUnder(fake.root)).toEqual([]);
     expect(await long.status()).toEqual({ kind: "gone" });
     await expect(executionPlace(session, randomUUID()).start(first, command(["true"]))).rejects.toMatchObject({ kind: "gone" });
   });

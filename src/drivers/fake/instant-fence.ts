@@ -4,8 +4,10 @@ import { gone, isKind, stale, transient } from "../../domain/errors.ts";
 import { errnoOf } from "../host-directory/errno.ts";
 
 /**
- * The fence of an instant sandbox is the name of the one directory in which its executions' records are made. So a record
- * made under an old fence finds no directory to be made in: one call both compares and acts, and nobody needs a lock.
+ * The fence of an instant sandbox is the name of the one directory in which its executions' records are made. A record
+ * that is to be made under an old fence finds no directory to be made in: one call compares and acts. One that has found
+ * it at the moment in which the fence is raised may still be made; it is the same directory that it is made in, so that
+ * starts nothing twice, and nothing in what was taken away.
  */
 export const recordsUnder = (directory: string, fence: number): string => join(directory, `fence.${fence}`);
 
