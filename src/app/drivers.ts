@@ -3,6 +3,7 @@ import type { Config } from "../config.ts";
 import { invalid } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { bubblewrapDriver } from "../drivers/bubblewrap/driver.ts";
+import { fakeDriver } from "../drivers/fake/driver.ts";
 import { localDriver } from "../drivers/local/driver.ts";
 import { type DriverRegistry, driverRegistry } from "../drivers/registry.ts";
 import { bubblewrapFolder } from "../embedded/bubblewrap-folder.ts";
@@ -18,6 +19,8 @@ export function openDrivers(config: Config, installation: string): DriverRegistr
       binds: config.sandboxBinds,
       network: config.sandboxNetwork === "host",
     }),
+    // Only where it was asked for: it is for tests and measuring.
+    ...(config.fakeProvider === undefined ? [] : [fakeDriver({ root: config.fakeProvider, installation, path: config.path })]),
   ]);
 }
 

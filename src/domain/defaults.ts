@@ -16,6 +16,8 @@ export const timing = {
   claimExtend: 2 * second,
   /** Longest time a driver's call may take before its signal fires, unless the driver says otherwise. */
   call: 60 * second,
+  /** The same for the provider `fake`: what does not answer by then is meant to hang. */
+  callFake: 10 * second,
   /** Longest time from the question how a place is until a worker has looked: its wait in the queue and the driver's call. */
   probe: 30 * second,
   /** How much longer whoever asked waits for the answer to come back. */

@@ -56,6 +56,7 @@ export async function startTestFleet(): Promise<TestFleet> {
     databaseUrl: services.databaseUrl,
     redisUrl: services.redisUrl,
     dataDir,
+    fakeProvider: join(dataDir, "provider"),
     queuePrefix: freshPrefix(),
     logLevel: process.env["TEST_LOG"] ?? "silent",
   };
