@@ -10,6 +10,8 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const subjects = fileURLToPath(new URL("subjects", import.meta.url));
 const known = () => readdirSync(subjects).map((name) => basename(name, ".ts"));
 
+/** A file that is to get the report as JSON, instead of the terminal. */
+const report = process.env["CONTRACT_REPORT"];
 const told = process.argv.slice(2);
 for (const name of told.length === 0 ? known() : told) {
   const path = known().includes(name) ? join(subjects, `${name}.ts`) : resolve(name);
@@ -31,7 +33,7 @@ for (const name of told.length === 0 ? known() : told) {
       hookTimeout: 60_000,
       allowOnly: false,
       passWithNoTests: false,
-      reporters: ["verbose"],
+      reporters: report === undefined ? ["verbose"] : [["json", { outputFile: report }]],
     },
     // Whoever runs it may not be able to write to the repository.
     { cacheDir: join(tmpdir(), `leasehold-contract-${process.getuid?.() ?? 0}`) },
