@@ -60,7 +60,10 @@ export function openBench(subject: Subject, driver: Driver): Bench {
     acquire(key, { fence, by = driver, company: whose = company, installation, config = subject.config, signal } = {}) {
       return by.acquire(bench.context(fence, signal), { key, config, labels: { ...bench.labels(installation), company: whose }, expiresAt });
     },
-    release: (key, { fence, by = driver, signal } = {}) => by.release(bench.context(fence, signal), { key, handle: null }),
+    async release(key, { fence, by = driver, signal } = {}) {
+      await by.release(bench.context(fence, signal), { key, handle: null });
+      keys.delete(key);
+    },
     async listed(by = driver) {
       if (by.inventory === null) return null;
       const found: string[] = [];
@@ -73,8 +76,7 @@ export function openBench(subject: Subject, driver: Driver): Bench {
       return leaseOf(bench, key, acquired.handle);
     },
     async clear() {
-      for (const key of keys) await bench.release(key, { fence: lastFence });
-      keys.clear();
+      await Promise.all([...keys].map((key) => bench.release(key, { fence: lastFence })));
       expect(await subject.remains()).toEqual([]);
       expect((await bench.listed()) ?? []).toEqual([]);
     },

@@ -60,6 +60,6 @@ await handle.close();
 wrap(ChildProcess.prototype, "spawn");
 for (const name of ["spawnSync", "execFileSync", "execSync"]) wrap(childProcess, name);
 wrap(process, "kill", (_pid, signal) => signal !== 0);
-for (const name of ["connect", "write", "end"]) wrap(net.Socket.prototype, name);
+for (const name of ["connect", "write"]) wrap(net.Socket.prototype, name);
 
 syncBuiltinESMExports();

@@ -33,13 +33,19 @@ async function groupsOfVersion1(mounts: readonly (readonly string[])[], own: str
   return null;
 }
 
-/** Root may everything and still cannot write what is mounted read-only. Tried, as only a try tells. */
+/**
+ * Root may everything and still cannot write what is mounted read-only. Tried, as only a try tells. The trial's name is always
+ * the same: one that somebody died over is there for the next to remove, and of two at once each may find it made or gone.
+ */
 async function canMake(parent: string): Promise<boolean> {
-  const trial = join(parent, `${ours}-trial-${process.pid}`);
+  const trial = join(parent, `${ours}-trial`);
+  const unless = (code: string) => (error: unknown) => {
+    if (errnoOf(error) !== code) throw error;
+  };
   try {
     await access(parent, constants.W_OK);
-    await mkdir(trial);
-    await rmdir(trial);
+    await mkdir(trial).catch(unless("EEXIST"));
+    await rmdir(trial).catch(unless("ENOENT"));
     return true;
   } catch {
     return false;

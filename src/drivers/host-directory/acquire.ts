@@ -46,16 +46,21 @@ export async function acquireDirectory({ root, key, labels, fence, prepare }: Wa
 }
 
 async function adopt(directory: string, labels: Labels, fence: number): Promise<void> {
-  const found = await lstat(directory).catch((error: unknown) => {
-    throw transient("lease_unreachable", "the lease's directory was there and is not any more", { cause: error });
-  });
+  const found = await lstat(directory).catch(vanished);
   if (found.isFile()) throw gone("lease_released", "this resource key was released; it never comes back");
   const marker = found.isDirectory() ? await readMarker(directory).catch(() => null) : null;
   if (marker === null || marker.installation !== labels.installation || marker.company !== labels.company) {
+    // Somebody may just be releasing it; then what was looked at is not what is there now.
+    const now = await lstat(directory).catch(vanished);
+    if (now.ino !== found.ino) throw transient("lease_unreachable", "the lease's directory is being released");
     throw refused("resource_foreign", `${directory} is there and not ours; it is left alone. Look whose it is and move it away`);
   }
   await raiseFence(hostSession(directory), fence);
 }
+
+const vanished = (cause: unknown): never => {
+  throw transient("lease_unreachable", "the lease's directory was there and is not any more", { cause });
+};
 
 const exists = async (path: string): Promise<boolean> =>
   lstat(path).then(

@@ -6,7 +6,7 @@ import { acquireDirectory, type Wanted } from "./acquire.ts";
 import { listLeases } from "./inventory.ts";
 import { type Marker, readMarker } from "./marker.ts";
 import { leaseDirectory, stagesIn } from "./places.ts";
-import { releaseDirectory } from "./release.ts";
+import { type Released, releaseDirectory } from "./release.ts";
 import { prune } from "./trash.ts";
 
 export interface LeaseRoot {
@@ -69,8 +69,8 @@ export function directoryLeases({ root, installation, mode, prune: pruneOwn }: L
       return { directory, marker };
     },
 
-    /** Removes the directory. `endStrays` ends what runs there that no record of ours tells of. */
-    async release(context: CallContext, resource: { key: string; handle: unknown }, endStrays: (directory: string) => Promise<void>): Promise<void> {
+    /** Removes the directory. `endStrays` ends what runs there. */
+    async release(context: CallContext, resource: { key: string; handle: unknown }, endStrays: Released["endStrays"]): Promise<void> {
       const { key, handle } = resource;
       await releaseDirectory({ root, key, installation, fence: context.fence, acquired: handle !== null, endStrays });
       if (performance.now() - prunedAt > pruneEvery) {

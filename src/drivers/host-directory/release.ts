@@ -1,9 +1,11 @@
-import { lstat, rename } from "node:fs/promises";
+import { lstat, readdir, rename } from "node:fs/promises";
+import { join } from "node:path";
 import { isKind, refused } from "../../domain/errors.ts";
 import { retire } from "../../session/lease-directory.ts";
-import { leaseDirectory } from "./places.ts";
+import { leaseDirectory, placesIn } from "./places.ts";
 import { errnoOf } from "./errno.ts";
 import { readMarker } from "./marker.ts";
+import { endProcesses } from "./processes.ts";
 import { hostSession } from "./session.ts";
 import { discardRemains, leaveTombstone, removeTree, trashName } from "./trash.ts";
 
@@ -17,14 +19,16 @@ export interface Released {
   readonly fence: number;
   /** Whether the lease got as far as having a resource: then what has its name is its resource, marker or not. */
   readonly acquired: boolean;
-  /** Ends what still runs in the directory and is not in our records. Throws `transient` when something stays. */
-  readonly endStrays: (directory: string) => Promise<void>;
+  /**
+   * Ends what still runs in the directory: of `executions`, by our records, and of whatever is not in them. Throws
+   * `transient` when something stays.
+   */
+  readonly endStrays: (directory: string, executions: readonly string[]) => Promise<void>;
 }
 
 /**
- * Removes the lease's directory, ends what still runs there if its records were tampered with, and leaves a tombstone in
- * its place; then removes what acquires and releases of that key put aside and died over. Safe to repeat, and for keys
- * that never were.
+ * Removes the lease's directory, ends what still runs there, and leaves a tombstone in its place; then removes what
+ * acquires and releases of that key put aside and died over. Safe to repeat, and for keys that never were.
  * Throws `stale` for an old fence, `refused` for what is not ours, `invalid` for a key that is no UUID.
  */
 export async function releaseDirectory(lease: Released): Promise<void> {
@@ -33,17 +37,18 @@ export async function releaseDirectory(lease: Released): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     const found = await lstat(directory).catch(() => null);
     // Gone without us: by the command itself, perhaps, which may still be running.
-    if (found === null) await lease.endStrays(directory);
+    if (found === null) await lease.endStrays(directory, []);
     if (found !== null && !found.isFile()) await takeAway(lease, directory, found.isDirectory());
-    if (await leaveTombstone(directory)) return discardRemains(root, key);
+    if (await leaveTombstone(directory)) return discardRemains(root, key, (released) => endRunning(lease, released));
   }
   throw refused("release_contended", `${directory} was made again each time it was removed`);
 }
 
-async function takeAway({ root, key, installation, fence, acquired, endStrays }: Released, directory: string, isDirectory: boolean): Promise<void> {
+async function takeAway(lease: Released, directory: string, isDirectory: boolean): Promise<void> {
+  const { root, key, installation, fence, acquired, endStrays } = lease;
   const marker = isDirectory ? await readMarker(directory).catch(unreadable) : null;
   if (marker === "missing" && acquired && (await lstat(directory).catch(() => null))?.isDirectory() === true) {
-    await endStrays(directory);
+    await endStrays(directory, []);
     await remove(root, key, directory);
     return;
   }
@@ -59,8 +64,29 @@ async function takeAway({ root, key, installation, fence, acquired, endStrays }:
     if (isKind(error, "gone")) return;
     throw error;
   }
+  await endRunning(lease, trash);
   await removeTrash(trash, key);
 }
+
+/** For a lease's directory that was taken away, so that nothing can be started any more. Whoever was to end what runs may not have lived to do it. */
+async function endRunning({ root, key, endStrays }: Released, released: string): Promise<void> {
+  const executions = await unfinishedIn(released);
+  if (executions.length === 0) return;
+  const directory = leaseDirectory(root, key);
+  // First those who watch over them: they would write into what is about to be deleted.
+  await endProcesses(directory, "cmdline", (text) => executions.some((id) => text.includes(`${placesIn(directory).control}/x/${id}/supervisor\0`)));
+  await endStrays(directory, executions);
+}
+
+/** Executions that began and of which nobody has written down how they ended. */
+async function unfinishedIn(directory: string): Promise<readonly string[]> {
+  const all = join(placesIn(directory).control, "x");
+  const ids = (await readdir(all).catch(() => [])).filter((id) => !id.startsWith("."));
+  const ended = await Promise.all(ids.map(async (id) => (await isThere(join(all, id, "rc"))) || (await isThere(join(all, id, "tombstone")))));
+  return ids.filter((_id, i) => ended[i] === false);
+}
+
+const isThere = async (path: string): Promise<boolean> => (await lstat(path).catch(() => null)) !== null;
 
 /** "missing" where there is no marker at all: in a lease that we had acquired only the command can have removed it. */
 const unreadable = (error: unknown): "missing" | null => (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR" ? "missing" : null);

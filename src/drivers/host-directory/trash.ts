@@ -73,15 +73,17 @@ export async function prune(root: string, log: Logger): Promise<void> {
 
 /**
  * Removes what acquires and releases of a key put aside and did not get to clear away. For when its tombstone is there:
- * an acquire that is still at it finds its stage gone, and then the tombstone.
+ * an acquire that is still at it finds its stage gone, and then the tombstone. `before` a released one is deleted, it is
+ * given its path.
  */
-export async function discardRemains(root: string, key: string): Promise<void> {
+export async function discardRemains(root: string, key: string, before: (released: string) => Promise<void>): Promise<void> {
   const of = async (path: string): Promise<string[]> => {
     const names = await readdir(path).catch(() => []);
     return names.filter((name) => name.toLowerCase().startsWith(`${key.toLowerCase()}.`)).map((name) => join(path, name));
   };
   for (const stage of await of(stagesIn(root))) await removeTree(stage);
   for (const released of await of(trashIn(root))) {
+    await before(released);
     await discard(released).catch((error: unknown) => {
       if (errnoOf(error) !== "ENOENT") throw error;
     });

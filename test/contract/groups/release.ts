@@ -51,8 +51,6 @@ export function release(bench: Bench): void {
       await execution.start(first, lease.sh("sleep 1000 & (setsid sh -c 'trap \"\" TERM; echo ready; while :; do sleep 1000; done' &); trap '' TERM; while :; do sleep 1000; done"));
       await spoken(execution);
       expect((await livingAt(lease, execution.id)).length).toBeGreaterThan(0);
-      // The use case ends executions first; a lease whose worker died may still have some.
-      await execution.kill(first, 100);
       await driver.release(bench.context(), { key: lease.key, handle: lease.handle });
       expect(livingHere(bench, execution.id) ?? []).toEqual([]);
       expect((await subject.remains()).filter((name) => name.includes(lease.key))).toEqual([]);

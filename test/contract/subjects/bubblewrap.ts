@@ -5,7 +5,7 @@ import { findControlGroups } from "../../../src/drivers/bubblewrap/cgroup.ts";
 import { bubblewrapDriver } from "../../../src/drivers/bubblewrap/driver.ts";
 import { bubblewrapFolder } from "../../../src/embedded/bubblewrap-folder.ts";
 import type { Subject } from "../subject.ts";
-import { remainsUnder } from "./host-directory.ts";
+import { remainsUnder } from "../host-directory.ts";
 
 /** bubblewrap over a directory of its own. Needs bubblewrap: without it everything fails, and says so. */
 export default async function bubblewrap(): Promise<Subject> {

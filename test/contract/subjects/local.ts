@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { localDriver } from "../../../src/drivers/local/driver.ts";
 import type { Subject } from "../subject.ts";
-import { remainsUnder } from "./host-directory.ts";
+import { remainsUnder } from "../host-directory.ts";
 
 /** The local driver over a directory of its own. */
 export default async function local(): Promise<Subject> {

@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { isId } from "../../../src/domain/ids.ts";
-import { processesUnder } from "../../support/processes.ts";
+import { isId } from "../../src/domain/ids.ts";
+import { processesUnder } from "../support/processes.ts";
 
 /** What is under a root of leases that are directories: leases, what was put aside, and processes that work there. */
 export async function remainsUnder(root: string): Promise<readonly string[]> {
