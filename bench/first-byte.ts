@@ -5,7 +5,7 @@ import { Leasehold } from "../src/client/index.ts";
 import { sandboxArguments } from "../src/drivers/bubblewrap/arguments.ts";
 import { bubblewrapConfig } from "../src/drivers/bubblewrap/config.ts";
 import { findBubblewrap } from "../src/drivers/bubblewrap/program.ts";
-import { bubblewrapFolder } from "../src/embedded/bubblewrap-folder.ts";
+import { bubblewrapFolders } from "../src/embedded/bubblewrap-folder.ts";
 import { type Bench, type Figure, ms, percentile, timed } from "./scenario.ts";
 
 const rounds = 40;
@@ -41,7 +41,7 @@ export const firstByte: Bench = async (fleet) => {
 async function bareSandbox(dataDir: string): Promise<{ argv: readonly string[]; remove: () => Promise<void> }> {
   const directory = await mkdtemp(join(dataDir, "sandboxes", ".bare-"));
   for (const place of ["workspace", "home", "tmp"]) await mkdir(join(directory, place));
-  const { path } = await findBubblewrap(bubblewrapFolder());
+  const { path } = await findBubblewrap(bubblewrapFolders());
   const words = sandboxArguments(directory, bubblewrapConfig.parse({ provider: "bubblewrap" }));
   const status = words.indexOf("--json-status-fd");
   return { argv: [path, ...words.toSpliced(status, 2), ...command], remove: () => rm(directory, { recursive: true, force: true }) };

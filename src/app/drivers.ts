@@ -6,7 +6,7 @@ import { bubblewrapDriver } from "../drivers/bubblewrap/driver.ts";
 import { fakeDriver } from "../drivers/fake/driver.ts";
 import { localDriver } from "../drivers/local/driver.ts";
 import { type DriverRegistry, driverRegistry } from "../drivers/registry.ts";
-import { bubblewrapFolder } from "../embedded/bubblewrap-folder.ts";
+import { bubblewrapFolders } from "../embedded/bubblewrap-folder.ts";
 
 /** Every driver this version has. A new one is added here and nowhere else. */
 export function openDrivers(config: Config, installation: string): DriverRegistry {
@@ -15,7 +15,7 @@ export function openDrivers(config: Config, installation: string): DriverRegistr
     bubblewrapDriver({
       root: join(config.dataDir, "sandboxes"),
       installation,
-      unpacked: bubblewrapFolder(),
+      unpacked: bubblewrapFolders(),
       binds: config.sandboxBinds,
       network: config.sandboxNetwork === "host",
     }),

@@ -128,15 +128,16 @@ redis() {
 }
 
 bubblewrap() {
-  if runs bwrap; then return 0; fi
   # As root each sandbox is a user of its own, who has to reach the program. The same rule as in bubblewrap-folder.ts.
-  folder=$cache/bubblewrap
-  if [ "$(id -u)" = 0 ]; then
-    folder=/var/cache/leasehold/bubblewrap
-    umask 022
+  folder=/var/cache/leasehold/bubblewrap
+  if runs bwrap || runs "$folder/bwrap"; then return 0; fi
+  umask 022
+  if [ "$(id -u)" != 0 ]; then
+    [ -n "$cache" ] || return 0
+    folder=$cache/bubblewrap
+    umask 077
+    if runs "$folder/bwrap"; then return 0; fi
   fi
-  [ "$folder" != /bubblewrap ] || return 0
-  if runs "$folder/bwrap"; then return 0; fi
   unpack bwrap "$folder" without_bubblewrap bubblewrap
 }
 

@@ -23,7 +23,7 @@ describe("as an ordinary user", () => {
   it.each(["local", "bubblewrap"])("%s keeps the contract", async (subject) => {
     const home = await homeOf(user, readable);
     const report = join(home, `${subject}.json`);
-    const [file = "", ...args] = [...as(user), readable.node, "test/contract/main.mjs", subject];
+    const [file, ...args] = [...as(user), readable.node, "test/contract/main.mjs", subject];
     const env = { PATH: process.env["PATH"], HOME: home, TMPDIR: home, CONTRACT_REPORT: report };
     const said = await new Promise<string>((resolve) => void execFile(file, args, { cwd: readable.repository, env, maxBuffer: 64 * 1024 * 1024 }, (_error, stdout, stderr) => resolve(`${stdout}\n${stderr}`)));
     const { numTotalTests, numPassedTests, testResults } = JSON.parse(await readFile(report, "utf8").catch(() => expect.fail(said))) as Report;

@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-const source = await readFile(new URL("../../src/embedded/setup.sh", import.meta.url), "utf8");
+const text = await readFile(new URL("../../src/embedded/setup.sh", import.meta.url), "utf8");
 const root = process.getuid?.() === 0;
 let folder: string;
 let home: string;
@@ -40,7 +40,8 @@ async function systemWithoutRedis(without: readonly string[] = []): Promise<stri
 
 /** Runs the script with an empty home. */
 async function setup(path: string, { env = {}, prefix = [] }: { env?: NodeJS.ProcessEnv; prefix?: string[] } = {}): Promise<Ended> {
-  const [file, ...args] = [...prefix, "/bin/sh", "-c", source];
+  // With a place for everybody of its own: this machine's may have what the tests want to see unpacked.
+  const [file, ...args] = [...prefix, "/bin/sh", "-c", text.replaceAll("/var/cache/leasehold", shared())];
   return new Promise((resolve) => {
     execFile(file ?? "sh", args, { env: { HOME: home, PATH: path, ...env } }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
@@ -79,6 +80,7 @@ async function fakeApt({ updated = false, name = "redis-server", brings = "redis
   );
 }
 
+const shared = (): string => join(folder, "shared");
 const unpacked = (): string => join(home, ".cache", "leasehold", "redis", "redis-server");
 const cacheEntries = (): Promise<string[]> => readdir(join(home, ".cache", "leasehold"));
 
@@ -170,7 +172,6 @@ describe("setup.sh", () => {
   describe("bubblewrap", () => {
     const there = { REDIS_URL: "redis://elsewhere" };
     const bwrap = (): string => join(home, ".cache", "leasehold", "bubblewrap", "bwrap");
-    // Root's is unpacked outside its home, where sandboxes can reach it: these tests leave that alone.
     const prefix = root ? ["/usr/bin/setpriv", "--reuid=23456", "--regid=23456", "--clear-groups"] : [];
     const system = async (): Promise<string> => {
       if (root) await chown(home, 23_456, 23_456);
@@ -184,6 +185,14 @@ describe("setup.sh", () => {
       expect(await setup(path, { env: there, prefix })).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("unpacking bwrap") });
       expect(existsSync(bwrap())).toBe(true);
       expect(await cacheEntries()).toEqual(["bubblewrap"]);
+      expect(await setup(path, { env: there, prefix })).toEqual({ code: 0, stdout: "", stderr: "" });
+    });
+
+    it.runIf(root)("is unpacked for everybody as root, outside its home, and then found by others", async () => {
+      const path = `${await fakeApt({ name: "bubblewrap", brings: "bwrap" })}:${await system()}`;
+      expect(await setup(path, { env: there })).toMatchObject({ code: 0, stderr: "" });
+      expect((await stat(join(shared(), "bubblewrap", "bwrap"))).mode & 0o005).toBe(0o005);
+      expect((await stat(join(shared(), "bubblewrap"))).mode & 0o005).toBe(0o005);
       expect(await setup(path, { env: there, prefix })).toEqual({ code: 0, stdout: "", stderr: "" });
     });
 

@@ -22,8 +22,8 @@ export interface BubblewrapPlace {
   /** Directory that holds the leases' directories; made if it is not there. One file system. */
   readonly root: string;
   readonly installation: string;
-  /** Directory in which an unpacked bubblewrap may be, where the system has none. */
-  readonly unpacked: string;
+  /** Directories in which an unpacked bubblewrap may be, where the system has none. */
+  readonly unpacked: readonly string[];
   /** Directories of the host that environments may bind. */
   readonly binds: readonly string[];
   /** Whether environments may have the host's network. */
@@ -110,8 +110,8 @@ export function bubblewrapDriver(place: BubblewrapPlace): Driver {
       const barrier = ownUsers ? await barrierOnTheWay(root).catch(unreachable) : null;
       if (barrier !== null) throw refused("sandbox_unreachable", `sandboxes cannot reach ${root}: ${barrier} lets nobody pass. chmod o+x it, or set LEASEHOLD_DATA_DIR to a directory outside it`);
       try {
-        await makeEtc(root);
         await leases.acquire(context, { key, labels }, prepare(key));
+        await makeEtc(root);
       } catch (error) {
         // Released while it was being made: nobody comes by again to give the user back.
         if (isKind(error, "gone") && ownUsers) await freeUsers(key);

@@ -1,5 +1,6 @@
 import { chmod, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { transient } from "../../domain/errors.ts";
 import { newId } from "../../domain/ids.ts";
 import { errnoOf } from "../host-directory/errno.ts";
 import { stagesIn } from "../host-directory/places.ts";
@@ -20,17 +21,21 @@ export async function makeEtc(root: string): Promise<void> {
   const etc = etcIn(root);
   if (await stat(etc).catch(() => null)) return;
   const stage = join(stagesIn(root), `etc.${newId()}`);
-  await mkdir(stage);
-  await chmod(stage, 0o755);
-  for (const [name, text] of Object.entries(files)) {
-    await writeFile(join(stage, name), text);
-    await chmod(join(stage, name), 0o644);
-  }
-  await rename(stage, etc).catch(async (error: unknown) => {
+  try {
+    await mkdir(stage);
+    await chmod(stage, 0o755);
+    for (const [name, text] of Object.entries(files)) {
+      await writeFile(join(stage, name), text);
+      await chmod(join(stage, name), 0o644);
+    }
+    await rename(stage, etc);
+  } catch (cause) {
     // Somebody else was first.
+    if (["ENOTEMPTY", "EEXIST"].includes(errnoOf(cause) ?? "")) return;
+    throw transient("sandbox_etc_not_made", `${etc} could not be made`, { cause });
+  } finally {
     await rm(stage, { recursive: true, force: true });
-    if (!["ENOTEMPTY", "EEXIST"].includes(errnoOf(error) ?? "")) throw error;
-  });
+  }
 }
 
 /** bubblewrap's arguments for it; `shared` names what comes from the host instead. */

@@ -18,7 +18,7 @@ export interface Probed {
   readonly root: string;
   readonly config: BubblewrapConfig;
   /** Where an unpacked bubblewrap may be. */
-  readonly unpacked: string;
+  readonly unpacked: readonly string[];
   /** A user as leases get one; null where they run as the worker's. */
   readonly user: number | null;
   readonly groups: ControlGroups | null;

@@ -17,9 +17,9 @@ export interface Program {
  * Finds bubblewrap, in the system's directories and then in `unpacked`. Throws `refused`, with what to do, when there is
  * none or it is too old.
  */
-export async function findBubblewrap(unpacked: string): Promise<Program> {
+export async function findBubblewrap(unpacked: readonly string[]): Promise<Program> {
   // Unpacked, it needs the script beside it only where the system lacks a library.
-  const places = [...searchPath.split(":"), join(unpacked, "usr/bin"), unpacked].map((directory) => join(directory, "bwrap"));
+  const places = [...searchPath.split(":"), ...unpacked.flatMap((folder) => [join(folder, "usr/bin"), folder])].map((directory) => join(directory, "bwrap"));
   for (const path of places) {
     const said = await run(path, ["--version"], { env: { PATH: searchPath } }).catch(() => null);
     const version = /(\d+)\.(\d+)(\.\d+)?/.exec(said?.stdout ?? "");
