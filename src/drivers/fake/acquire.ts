@@ -35,10 +35,13 @@ export async function acquireSandbox(lease: LeaseCalls, wanted: Wanted): Promise
   });
   const seen = await provider.list(key);
   checkOurs(seen, wanted.labels);
-  // Either the listing is behind, or the sandbox is gone again.
-  if (!seen.some((sandbox) => sandbox.id === made.id) && (await provider.get(key, made.id)) === null) throw vanished();
-  const all = [...seen.filter((sandbox) => sandbox.id !== made.id), made];
-  return keepOne(lease, all, made);
+  if (seen.some((sandbox) => sandbox.id === made.id) || (await provider.get(key, made.id)) !== null) {
+    // The listing may be behind.
+    return keepOne(lease, [...seen.filter((sandbox) => sandbox.id !== made.id), made], made);
+  }
+  // Gone again: if it was one too many, whoever destroyed it left a lower one.
+  if (seen.length === 0) throw vanished();
+  return keepOne(lease, seen, null);
 }
 
 async function keepOne(lease: LeaseCalls, found: readonly Sandbox[], made: Sandbox | null): Promise<Sandbox> {
