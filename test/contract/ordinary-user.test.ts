@@ -20,7 +20,7 @@ interface Report {
 
 /** The whole suite in a process of an ordinary user, who can make neither users nor control groups. */
 describe("as an ordinary user", () => {
-  it.each(["local", "bubblewrap"])("%s keeps the contract", async (subject) => {
+  it.each(["local", "bubblewrap", "fake"])("%s keeps the contract", async (subject) => {
     const home = await homeOf(user, readable);
     const report = join(home, `${subject}.json`);
     const [file, ...args] = [...as(user), readable.node, "test/contract/main.mjs", subject];

@@ -1,19 +1,20 @@
 import { mkdirSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { timing } from "../../domain/defaults.ts";
 import { gone, refused } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import type { CallContext, Driver, Listed } from "../driver.ts";
 import { isThere } from "../host-directory/is-there.ts";
 import { placesIn, stagesIn, trashIn } from "../host-directory/places.ts";
-import { leaveTombstone } from "../host-directory/trash.ts";
+import { discardReleased, leaveTombstone } from "../host-directory/trash.ts";
 import { acquireSandbox } from "./acquire.ts";
 import type { Commands } from "./commands.ts";
 import { type FakeConfig, fakeConfig } from "./config.ts";
 import { translate } from "./errors.ts";
 import type { FaultPlan, Faulty } from "./faults.ts";
 import { readHandle } from "./handle.ts";
+import { endInhabitants } from "./inhabitants.ts";
 import { instantCommands } from "./instant.ts";
 import { providerLayout } from "./layout.ts";
 import type { LeaseCalls } from "./lease-calls.ts";
@@ -145,6 +146,8 @@ export function fakeDriver({ root: given, installation, path }: FakePlace): Driv
       await attempt("release", context, plan, key, (provider) =>
         releaseSandboxes(leaseCalls(context, key, provider, known?.config ?? { instant: { exitCode: 0, stdout: "" } }), installation, known?.sandboxId ?? null),
       );
+      // What ran in one that was taken away by somebody who died over it ends as if its machine did.
+      await discardReleased(root, key, (released) => endInhabitants(join(at.sandboxesOf(key), "?"), released));
       await tidyNow(context.log);
     },
 
