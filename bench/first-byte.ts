@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Leasehold } from "../src/client/index.ts";
 import { sandboxArguments } from "../src/drivers/bubblewrap/arguments.ts";
 import { bubblewrapConfig } from "../src/drivers/bubblewrap/config.ts";
+import { makeEtc } from "../src/drivers/bubblewrap/etc.ts";
 import { findBubblewrap } from "../src/drivers/bubblewrap/program.ts";
 import { bubblewrapFolders } from "../src/embedded/bubblewrap-folder.ts";
 import { type Bench, type Figure, ms, percentile, timed } from "./scenario.ts";
@@ -39,7 +40,9 @@ export const firstByte: Bench = async (fleet) => {
 
 /** The same sandbox without anything of ours around it. */
 async function bareSandbox(dataDir: string): Promise<{ argv: readonly string[]; remove: () => Promise<void> }> {
-  const directory = await mkdtemp(join(dataDir, "sandboxes", ".bare-"));
+  const root = join(dataDir, "sandboxes");
+  await makeEtc(root);
+  const directory = await mkdtemp(join(root, ".bare-"));
   for (const place of ["workspace", "home", "tmp"]) await mkdir(join(directory, place));
   const { path } = await findBubblewrap(bubblewrapFolders());
   const words = sandboxArguments(directory, bubblewrapConfig.parse({ provider: "bubblewrap" }));

@@ -106,6 +106,13 @@ export async function claimRelease(db: Db, id: string, claim: Claim, who: string
   }
 }
 
+/** Whether the lease's environment has a number of slots. */
+export async function countsSlots(db: Db, lease: Pick<Lease, "environmentId">): Promise<boolean> {
+  if (lease.environmentId === null) return false;
+  const rows = await rowsOf(db, sql`select id from environments where id = ${lease.environmentId} and max_leases is not null`);
+  return rows.length > 0;
+}
+
 /** How many leases wait before this one for the same environment, how many slots that has, and how many are taken. */
 export async function queuePosition(db: Db, lease: Lease): Promise<{ ahead: number; used: number; maxLeases: number | null }> {
   const [row] = await rowsOf(

@@ -30,7 +30,8 @@ export async function finishExecution(fleet: Fleet, lease: Lease, execution: Exe
   );
   fleet.log.info({ execution: final.id, run: final.runId, outcome, killed }, "execution ended");
   await fleet.bells.output({ execution: final.id, stream: "final", end: 0 });
-  if (final.runId !== null) await fleet.bells.run(final.runId, `execution-${final.offer}`);
+  // Whoever is to release the lease waits for this. Looked at first: the run's next step may be that release, which it rings itself.
   const now = await findLease(fleet.db, lease.id);
+  if (final.runId !== null) await fleet.bells.run(final.runId, `execution-${final.offer}`);
   if (now?.state === "releasing") await fleet.bells.step({ verb: "release", backend: now.backend, host: now.host, id: now.id, offer: now.fence + now.attempt });
 }

@@ -68,7 +68,7 @@ export async function startFleet(config: Config, options: FleetOptions, log: Log
     const offer = options.backends === undefined ? await offerSandbox(config, database.db, companyId, log) : { config, faults: [] };
     await database.close();
     for (const fault of offer.faults) progress(`no sandboxes here: ${fault.message}${fault.remedy === undefined ? "" : ` (${fault.remedy})`}`);
-    const backends = options.backends ?? ["local", ...(offer.faults.length === 0 ? [sandboxBackend] : [])];
+    const backends = options.backends ?? ["local", ...(offer.faults.length === 0 ? [sandboxBackend] : []), ...(config.fakeProvider === undefined ? [] : ["sandbox-fake"])];
 
     progress(`starting API, ${options.workers} workers and reaper`);
     const full: Config = { ...offer.config, databaseUrl, redisUrl };
