@@ -6,6 +6,7 @@ import { pino } from "pino";
 import { readConfig } from "../src/config.ts";
 import { startFleet } from "../src/app/up/fleet.ts";
 import { cancel } from "./cancel.ts";
+import { firstByte } from "./first-byte.ts";
 import { latency } from "./latency.ts";
 import { output } from "./output.ts";
 import type { Bench } from "./scenario.ts";
@@ -13,7 +14,7 @@ import { throughput } from "./throughput.ts";
 import { takeover } from "./takeover.ts";
 
 /** Measures a fleet of its own on this machine; every figure beside a raw limit taken in the same run. */
-const scenarios: Record<string, Bench> = { latency, cancel, throughput, output, takeover };
+const scenarios: Record<string, Bench> = { "first-byte": firstByte, latency, cancel, throughput, output, takeover };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in scenarios));
@@ -24,7 +25,7 @@ if (unknown.length > 0) {
 
 const dataDir = await mkdtemp(join(tmpdir(), "leasehold-bench-"));
 const config = { ...readConfig(), dataDir, databaseUrl: undefined, redisUrl: undefined, port: 0, logLevel: "error" };
-const fleet = await startFleet(config, { workers: 3, backends: ["local"] }, pino({ level: "silent" }));
+const fleet = await startFleet(config, { workers: 3 }, pino({ level: "silent" }));
 try {
   const table = new Table({ head: ["scenario", "what", "leasehold", "raw limit", "ratio"], style: { head: [], border: [] }, colAligns: ["left", "left", "right", "right", "right"] });
   for (const [name, scenario] of Object.entries(scenarios)) {

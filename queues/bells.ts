@@ -3,9 +3,10 @@ import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { timing } from "../src/domain/defaults.ts";
 import type { AcquireBell, Bells, StepBell } from "../src/domain/bells.ts";
+import type { ProbeReply } from "../src/domain/probe.ts";
 import { catalog } from "./catalog.ts";
 import { channels } from "./channels.ts";
-import { openRingingConnection, type RedisAddress } from "./connection.ts";
+import { clockOf, openRingingConnection, type RedisAddress } from "./connection.ts";
 
 /** The job under which a step is shown. */
 export interface ParentJob {
@@ -17,6 +18,10 @@ export interface ParentJob {
 export interface QueueBells extends Bells {
   /** Rings for a step as a child of its run's job, so that operators see a run as a tree. False when it was not rung. */
   stepUnder(parent: ParentJob, bell: StepBell | AcquireBell): Promise<boolean>;
+  /** Tells whoever asked how a place is. */
+  reply(id: string, reply: ProbeReply): Promise<void>;
+  /** Milliseconds since 1970 by Redis's clock. Throws while Redis cannot be reached. */
+  now(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -92,6 +97,10 @@ export function openBells(address: RedisAddress, log: Logger): QueueBells {
     execution: async (id) => {
       await attempt("a worker", () => redis.publish(channel.executions, id));
     },
+    reply: async (id, reply) => {
+      await attempt("who asked", () => redis.publish(channel.answer(id), JSON.stringify(reply)));
+    },
+    now: () => clockOf(redis),
     close: async () => {
       await Promise.allSettled([...queues.values()].map((queue) => queue.close()));
       redis.disconnect();

@@ -17,20 +17,39 @@ export const runSubmission = z.strictObject({ v: z.literal(1), company: z.uuid()
 export type RunSubmission = z.input<typeof runSubmission>;
 
 const stepPayload = z.strictObject({ v: z.literal(1), id: z.uuid(), offer: z.number().int() });
-const acquirePayload = z.strictObject({ v: z.literal(1) });
+
+/** Says that a lease of the backend may be due. */
+export const acquireBell = z.strictObject({ v: z.literal(1) });
+
+/** Asks a worker of the backend to look at a place. Rides on the queue of acquires: who makes places there can look at one. */
+export const probeQuestion = z.strictObject({
+  v: z.literal(1),
+  probe: z.strictObject({
+    /** Names the channel on which the answer is said. */
+    id: z.uuid(),
+    config: z.record(z.string(), z.unknown()),
+    /** Milliseconds since 1970 by Redis's clock, which all share. After it nobody waits for the answer. */
+    expiresAt: z.number().int(),
+  }),
+});
+
 const sweepPayload = z.strictObject({ v: z.literal(1) });
 
 export type Verb = "acquire" | "realize" | "execute" | "release";
 export const verbs: readonly Verb[] = ["acquire", "realize", "execute", "release"];
 
-/** Which of the two a job on `runs` is meant to be: told apart first, so that what is wrong with it can be named. */
-export const isBell = (data: unknown): boolean => typeof data === "object" && data !== null && "run" in data;
+/** What a job on a queue with two kinds of them is meant to be: told apart first, so that what is wrong with it can be named. */
+export const isBell = (data: unknown): boolean => has(data, "run");
+export const isProbe = (data: unknown): boolean => has(data, "probe");
+const has = (data: unknown, key: string): boolean => typeof data === "object" && data !== null && key in data;
 
 const keep = { removeOnComplete: retention.completedJobs, removeOnFail: retention.failedJobs } as const;
 
 export const catalog = {
   run: { queue: () => "runs", payload: z.union([runBell, runSubmission]), keep },
-  acquire: { queue: stepQueue("acquire"), payload: acquirePayload, keep },
+  acquire: { queue: stepQueue("acquire"), payload: acquireBell, keep },
+  // Worthless once answered, and its config is nobody else's business.
+  probe: { queue: stepQueue("acquire"), payload: probeQuestion, keep: { removeOnComplete: true, removeOnFail: true } },
   realize: { queue: stepQueue("realize"), payload: stepPayload, keep },
   execute: { queue: stepQueue("execute"), payload: stepPayload, keep },
   release: { queue: stepQueue("release"), payload: stepPayload, keep },

@@ -26,6 +26,12 @@ function open(address: RedisAddress, options: Omit<RedisOptions, "replyMapping">
   return redis;
 }
 
+/** Milliseconds since 1970 by Redis's clock: machines may differ, whoever talks through one Redis shares this one. */
+export async function clockOf(redis: Redis): Promise<number> {
+  const [seconds = 0, micros = 0] = await redis.time();
+  return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+}
+
 /** Tells loudly when Redis may throw our bells away under memory pressure. Null when all is well. */
 export async function evictionWarning(redis: Redis): Promise<string | null> {
   const answer = await redis.config("GET", "maxmemory-policy").catch(() => null);

@@ -35,6 +35,8 @@ export const settings = z.strictObject({
   LEASEHOLD_SANDBOX_BINDS: z.string().default(""),
   /** Network that environments may give their sandboxes: `none`, or the host's, loopback included. */
   LEASEHOLD_SANDBOX_NETWORK: z.enum(["none", "host"]).default("none"),
+  /** Directory in which the provider `fake` keeps its state. Without it there is no such provider here. */
+  LEASEHOLD_FAKE_PROVIDER: z.string().min(1).optional(),
   /** Executions a worker process follows at once. */
   LEASEHOLD_CONCURRENCY: count(pools.executions),
   /** Postgres connections of a process. */
@@ -55,6 +57,8 @@ export interface Config {
   /** Files and directories of this host that environments may show to their sandboxes. */
   readonly sandboxBinds: readonly string[];
   readonly sandboxNetwork: "none" | "host";
+  /** State of the provider `fake`; undefined where it does not exist. */
+  readonly fakeProvider: string | undefined;
   readonly concurrency: number;
   readonly pool: number;
   /** PATH of this process: what local commands find their tools by. */
@@ -87,6 +91,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     workspacePaths: paths(s.LEASEHOLD_WORKSPACE_PATHS),
     sandboxBinds: paths(s.LEASEHOLD_SANDBOX_BINDS),
     sandboxNetwork: s.LEASEHOLD_SANDBOX_NETWORK,
+    fakeProvider: s.LEASEHOLD_FAKE_PROVIDER === undefined ? undefined : resolve(s.LEASEHOLD_FAKE_PROVIDER),
     concurrency: s.LEASEHOLD_CONCURRENCY,
     pool: s.LEASEHOLD_POOL,
     path: env["PATH"] ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -110,6 +115,7 @@ export function childEnvironment(config: Config, env: NodeJS.ProcessEnv = proces
     LEASEHOLD_WORKSPACE_PATHS: config.workspacePaths.join(":"),
     LEASEHOLD_SANDBOX_BINDS: config.sandboxBinds.join(":"),
     LEASEHOLD_SANDBOX_NETWORK: config.sandboxNetwork,
+    LEASEHOLD_FAKE_PROVIDER: config.fakeProvider,
     LEASEHOLD_CONCURRENCY: String(config.concurrency),
     LEASEHOLD_POOL: String(config.pool),
   };

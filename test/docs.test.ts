@@ -120,7 +120,7 @@ describe("docs/reference.md lists exactly what there is", () => {
 /** Every code the sources can throw or answer with. One that is put together has its parts listed here. */
 function errorCodes(): string[] {
   const parts: Record<string, readonly string[]> = {
-    "${noun}_not_found": ["run_not_found", "lease_not_found"],
+    "${noun}_not_found": ["run_not_found", "lease_not_found", "execution_not_found"],
     "${root}_invalid": found(/\bparse\(/g).length === 0 ? [] : parseRoots().map((name) => `${name}_invalid`.toLowerCase()),
     "${start.name}_unavailable": ["postgres_unavailable", "redis_unavailable"],
     "${start.name}_stopped": ["postgres_stopped", "redis_stopped"],

@@ -1,12 +1,19 @@
 import type { Job } from "bullmq";
-import { catalog } from "../queues/catalog.ts";
+import type { QueueBells } from "../queues/bells.ts";
+import { catalog, isProbe } from "../queues/catalog.ts";
 import { acquireNext } from "../src/leases/acquire.ts";
 import type { WorkerFleet } from "../src/leases/fleet.ts";
 import { outcomeOf, payloadOf } from "./outcome.ts";
+import { probeJob } from "./probe.ts";
 
-/** Takes due leases of a backend, first come first served, until there is none: one bell answers for those that were lost. */
-export function acquireJob(fleet: WorkerFleet, backend: string, bound: boolean, stop: AbortSignal) {
+/**
+ * Takes due leases of a backend, first come first served, until there is none: one bell answers for those that were lost.
+ * Probes come on the same queue.
+ */
+export function acquireJob(fleet: WorkerFleet, bells: QueueBells, backend: string, bound: boolean, stop: AbortSignal) {
+  const probe = probeJob(fleet, bells, backend, stop);
   return (job: Job): Promise<string> => {
+    if (isProbe(job.data)) return probe(job);
     payloadOf(catalog.acquire.payload, job);
     return outcomeOf(fleet.log, async () => {
       let taken = 0;

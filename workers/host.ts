@@ -3,6 +3,7 @@ import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { openPatientConnection, type RedisAddress } from "../queues/connection.ts";
 import { retention, timing } from "../src/domain/defaults.ts";
+import { knowingItsJob } from "./onward.ts";
 
 /** One queue to be worked on. */
 export interface Intake {
@@ -22,7 +23,7 @@ export interface WorkerHost {
 export function openWorkers(address: RedisAddress, intakes: readonly Intake[], log: Logger): WorkerHost {
   const connection: Redis = openPatientConnection(address, (error) => log.warn({ err: error }, "Redis cannot be reached"));
   const workers = intakes.map(({ queue, concurrency, processor }) => {
-    const worker = new Worker(queue, processor, {
+    const worker = new Worker(queue, knowingItsJob(processor), {
       connection,
       prefix: address.prefix,
       concurrency,

@@ -11,6 +11,7 @@ import { reasonOf, refused, transient } from "../domain/errors.ts";
 import { catalog, verbs } from "../../queues/catalog.ts";
 import { evictionWarning, openPatientConnection } from "../../queues/connection.ts";
 import { openNotices } from "../../queues/notices.ts";
+import { openProbes } from "../../queues/probes.ts";
 import { openBase } from "./base.ts";
 import { configCheck, openDrivers } from "./drivers.ts";
 import { sayReady, untilTold } from "./until-told.ts";
@@ -21,6 +22,7 @@ export async function runApi(config: Config): Promise<void> {
   const base = openBase(config, "api");
   const drivers = openDrivers(config, await installationId(base.database.db));
   const notices = openNotices(base.redis, (err) => base.log.warn({ err }, "Redis cannot be reached; listening again when it can"));
+  const probes = openProbes(base.redis, base.log);
   const redis = openPatientConnection(base.redis, () => {});
   redis.once("ready", () => {
     void evictionWarning(redis).then((warning) => warning !== null && base.log.error(warning));
@@ -44,6 +46,7 @@ export async function runApi(config: Config): Promise<void> {
     db: base.database.db,
     bells: base.bells,
     notices,
+    probes,
     log: base.log,
     who: base.who,
     checkConfig: configCheck(drivers),
@@ -71,6 +74,7 @@ export async function runApi(config: Config): Promise<void> {
     setTimeout(() => server.closeAllConnections(), 1000).unref();
   }
   notices.close();
+  await probes.close();
   redis.disconnect();
   await base.close();
   told.done();

@@ -3,9 +3,10 @@ import type { Config } from "../config.ts";
 import { invalid } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { bubblewrapDriver } from "../drivers/bubblewrap/driver.ts";
+import { fakeDriver } from "../drivers/fake/driver.ts";
 import { localDriver } from "../drivers/local/driver.ts";
 import { type DriverRegistry, driverRegistry } from "../drivers/registry.ts";
-import { bubblewrapFolder } from "../embedded/bubblewrap-folder.ts";
+import { bubblewrapFolders } from "../embedded/bubblewrap-folder.ts";
 
 /** Every driver this version has. A new one is added here and nowhere else. */
 export function openDrivers(config: Config, installation: string): DriverRegistry {
@@ -14,10 +15,12 @@ export function openDrivers(config: Config, installation: string): DriverRegistr
     bubblewrapDriver({
       root: join(config.dataDir, "sandboxes"),
       installation,
-      unpacked: bubblewrapFolder(),
+      unpacked: bubblewrapFolders(),
       binds: config.sandboxBinds,
       network: config.sandboxNetwork === "host",
     }),
+    // Only where it was asked for: it is for tests and measuring.
+    ...(config.fakeProvider === undefined ? [] : [fakeDriver({ root: config.fakeProvider, installation, path: config.path })]),
   ]);
 }
 

@@ -12,7 +12,7 @@ export async function hostIdentity(dataDir: string): Promise<{ id: string; name:
   const known = await readIfThere(path);
   if (known === undefined) {
     // Complete before it has its name: another worker of this machine may be making it at the same moment.
-    const draft = `${path}.${process.pid}.new`;
+    const draft = `${path}.${newId()}.new`;
     await writePrivate(draft, `${newId()}\n`);
     await link(draft, path).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "EEXIST") throw error;

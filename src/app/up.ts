@@ -24,7 +24,7 @@ export async function runUp(config: Config, options: UpOptions): Promise<void> {
   say(`Leasehold ${packageVersion()} on ${platform()} ${arch()}, data in ${config.dataDir}`);
   const giveUp = new AbortController();
   void told.first.then(() => giveUp.abort());
-  const fleet = await startFleet(config, { workers: options.workers ?? 2, backends: options.backends ?? ["local"], progress: say, signal: giveUp.signal }, log).catch((error: unknown) => {
+  const fleet = await startFleet(config, { workers: options.workers ?? 2, ...(options.backends === undefined ? {} : { backends: options.backends }), progress: say, signal: giveUp.signal }, log).catch((error: unknown) => {
     if (!isKind(error, "cancelled")) throw error;
     say("Stopped before it was up.");
     return null;
@@ -45,6 +45,7 @@ function sayWhatNext(fleet: LocalFleet, config: Config, say: (line: string) => v
     `Board    ${board.href}  (any user name, password: the token)`,
     `Token    ${tokenFile(config.dataDir)}`,
     `Logs     ${config.dataDir}/logs`,
+    fleet.sandboxed ? "Runs     in a sandbox each, unless they name another environment (npx leasehold env list)" : "Runs     on this machine as this user: a command can do what you can",
     "",
     "Now, in another terminal:",
     "",
@@ -74,7 +75,7 @@ async function endOrLeave(fleet: LocalFleet, told: Told, say: (line: string) => 
   await withRunning(fleet.config, async (running, end) => {
     if (running.length === 0) return;
     say(`${running.length} running ${running.length === 1 ? "command goes" : "commands go"} on without the fleet:`);
-    for (const execution of running) say(`  run ${execution.runId}  ${execution.argv.join(" ").slice(0, 80)}`);
+    for (const execution of running) say(`  ${execution.runId === null ? `lease ${execution.leaseId}` : `run ${execution.runId}`}  ${execution.argv.join(" ").slice(0, 80)}`);
     if (await secondSignal(told)) {
       say("Ending them.");
       await end();

@@ -5,11 +5,13 @@ import { pools, timing } from "../domain/defaults.ts";
 import { invalid } from "../domain/errors.ts";
 import { newId } from "../domain/ids.ts";
 import type { WorkerFleet } from "../leases/fleet.ts";
+import { advanceRun } from "../runs/advance.ts";
 import { catalog } from "../../queues/catalog.ts";
 import { openNotices } from "../../queues/notices.ts";
 import { acquireJob } from "../../workers/acquire.ts";
 import { executeJob } from "../../workers/execute.ts";
 import { type Intake, openWorkers } from "../../workers/host.ts";
+import { onwardBells } from "../../workers/onward.ts";
 import { realizeJob } from "../../workers/realize.ts";
 import { releaseJob } from "../../workers/release.ts";
 import { runJob } from "../../workers/run.ts";
@@ -49,7 +51,7 @@ export interface RunningWorker {
 /** A worker in this process: decides runs, and acquires, realizes, executes and releases for the given backends. */
 export async function openWorker(config: Config, base: Base, options: WorkerOptions): Promise<RunningWorker> {
   const opened = await openWorkerFleet(config, base);
-  const { fleet } = opened;
+  const fleet: WorkerFleet = { ...opened.fleet, bells: onwardBells(base.bells, (runId) => advanceRun(opened.fleet, runId)) };
   const unknown = options.backends.filter((b) => !opened.backends.includes(b));
   if (unknown.length > 0) throw invalid("backend_unknown", `there is no backend ${unknown.join(", ")}; this version has ${opened.backends.join(", ")}`);
 
@@ -101,7 +103,7 @@ function intakes(config: Config, options: WorkerOptions, base: Base, fleet: Work
     const acquire = (host: string | null): Intake => ({
       queue: catalog.acquire.queue(backend, host),
       concurrency: pools.steps,
-      processor: acquireJob(fleet, backend, host !== null, giveUp),
+      processor: acquireJob(fleet, base.bells, backend, host !== null, giveUp),
     });
     return [
       acquire(null),

@@ -1,6 +1,7 @@
 /** How the command line ends. Up to 255; those from 64 to 78 are the ones of sysexits.h. */
 export const exitCodes = {
   ok: 0,
+  unusable: 1,
   usage: 64,
   refused: 65,
   notFound: 66,
@@ -22,7 +23,9 @@ export const exitCodeHelp = `Exit codes:
   65   refused as asked         70   a bug of Leasehold
   66   not found                75   not now: try again later
   77   not allowed              78   wrong configuration
-of \`run\` and \`run attach\`:
+of \`env probe\`:
+  1    the environment cannot be used as it is
+of \`run\`, \`run attach\` and \`lease exec\`:
   n    the command's own exit code
   124  it ran into its timeout  125  it was not started, lost, or its lease ended
   128+n it was ended by signal n

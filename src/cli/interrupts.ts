@@ -1,16 +1,16 @@
 /** What a person at the keyboard, or whoever supervises us, wants. */
 export interface Interrupts extends Disposable {
-  /** Whether the run's end was asked for. */
+  /** Whether the end of what we wait for was asked for. */
   readonly asked: boolean;
   /** Called when that happens; at once if it has happened. */
   onAsked(cancel: () => void): void;
-  /** Fires when we are to go and leave the run behind. */
+  /** Fires when we are to go and leave it behind. */
   readonly left: AbortSignal;
   /** The signal that made us go. */
   readonly leftBy: "SIGINT" | "SIGHUP";
 }
 
-/** Ctrl-C (or SIGTERM) asks for the end, twice leaves at once. A terminal that is gone leaves, and the run goes on. */
+/** Ctrl-C (or SIGTERM) asks for the end, twice leaves at once. A terminal that is gone leaves, and the command goes on. */
 export function listenForInterrupts(): Interrupts {
   const left = new AbortController();
   let asked = false;

@@ -33,6 +33,7 @@ try {
 /** A command to run stands after `--` and is none of the option parser's business: it may be called `list`. */
 function splitAtDashes(argv: readonly string[]): { before: string[]; command: string[] | null } {
   const at = argv.indexOf("--");
-  if (argv[0] !== "run" || at === -1) return { before: [...argv], command: null };
+  const runs = argv[0] === "run" || (argv[0] === "lease" && argv[1] === "exec");
+  if (!runs || at === -1) return { before: [...argv], command: null };
   return { before: argv.slice(0, at), command: argv.slice(at + 1) };
 }

@@ -1,5 +1,8 @@
 import { type Command, Option } from "commander";
+import { driverKinds } from "../domain/driver-kind.ts";
+import { config, configFile, environmentLooks, provider } from "./program-environments.ts";
 import { variable, wholeNumber } from "./options.ts";
+import { adHocCommands } from "./program-ad-hoc.ts";
 
 type Exit = (code: number) => void;
 
@@ -9,27 +12,41 @@ export function environmentCommands(program: Command, exit: Exit): void {
     .command("create")
     .argument("<name>")
     .description("make an environment")
-    .addOption(new Option("--driver <kind>", "what kind of place").choices(["local", "ssh", "sandbox", "plugin"]).default("local"))
+    .addOption(new Option("--driver <kind>", "what kind of place").choices(driverKinds).default("local"))
+    .addOption(provider())
+    .addOption(config())
+    .addOption(configFile())
     .option("--max-leases <n>", "leases it may have at once; without it as many as come", wholeNumber(1))
     .option("--env-var <name=value>", "environment variable of every command there; may be repeated", variable)
     .option("--description <text>")
     .option("--json", "answer in JSON")
+    .addHelpText("after", creating)
     .action(async (name: string, options: { driver: string }) => exit(await (await import("./commands/environments.ts")).createEnvironment(name, options)));
   env
     .command("list")
     .description("environments, by name")
+    .addOption(new Option("--driver <kind>", "only those of this kind").choices(driverKinds))
     .option("--json", "answer in JSON")
-    .action(async (options: { json?: true }) => exit(await (await import("./commands/environments.ts")).listEnvironments(options)));
+    .action(async (options: { driver?: string; json?: true }) => exit(await (await import("./commands/environments.ts")).listEnvironments(options)));
   env
     .command("show")
     .argument("<name>", "name or id")
     .description("an environment")
     .option("--json", "answer in JSON")
     .action(async (name: string, options: { json?: true }) => exit(await (await import("./commands/environments.ts")).showEnvironment(name, options)));
+  environmentLooks(env, exit);
 }
 
-export function leaseCommands(program: Command, exit: Exit): void {
+const creating = `
+Examples:
+  leasehold env create sandbox --driver sandbox --provider bubblewrap --max-leases 4
+  leasehold env create sandbox --driver sandbox --config '{"provider": "bubblewrap"}'
+  leasehold env create builder --driver ssh --config-file builder.json
+`;
+
+export function leaseCommands(program: Command, command: readonly string[] | null, exit: Exit): void {
   const lease = program.command("lease").description("leases: who has which place until when");
+  adHocCommands(lease, command, exit);
   lease
     .command("list")
     .description("leases, newest first")

@@ -1,6 +1,8 @@
 import { Command, Option } from "commander";
+import { driverKinds } from "../domain/driver-kind.ts";
 import { exitCodeHelp } from "./exit-codes.ts";
-import { duration, names, variable, wholeNumber } from "./options.ts";
+import { duration, names, wholeNumber } from "./options.ts";
+import { commandAfterDashes, withCommandOptions } from "./program-command.ts";
 import { environmentCommands, leaseCommands } from "./program-resources.ts";
 import { runSubcommands } from "./program-run.ts";
 
@@ -36,7 +38,7 @@ export function buildProgram(invocation: Invocation): Command {
 
   runCommand(program, invocation);
   environmentCommands(program, invocation.exit);
-  leaseCommands(program, invocation.exit);
+  leaseCommands(program, invocation.command, invocation.exit);
 
   program
     .command("up")
@@ -69,18 +71,14 @@ export function buildProgram(invocation: Invocation): Command {
 }
 
 function runCommand(program: Command, { command, exit }: Invocation): void {
-  const run = program
-    .command("run")
+  const run = withCommandOptions(program.command("run"))
     .description("run a command in an environment: streams its output, exits with its code, Ctrl-C cancels it")
     .usage("[options] -- COMMAND [ARGS...]\n       leasehold run list|show|logs|cancel|attach")
     .enablePositionalOptions()
     .allowExcessArguments(true)
     .option("--env <name>", "environment, by name or id; without it the company's default, or this machine")
+    .addOption(new Option("--driver <kind>", "an environment of this kind: the company's default, or the only one").choices(driverKinds).conflicts("env"))
     .option("--workspace <dir>", "directory of this machine to copy in (LEASEHOLD_WORKSPACE_PATHS must allow it)")
-    .option("--cwd <dir>", "directory to start in, inside the workspace")
-    .option("--env-var <name=value>", "environment variable of the command; may be repeated", variable)
-    .option("--stdin <file>", "what the command reads on its stdin; - for ours")
-    .option("--timeout <duration>", "how long the command may run, like 90s or 2h", duration)
     .option("--queue-timeout <duration>", "how long the run may wait for its environment", duration)
     .option("--key <key>", "idempotency key: the same key gives the same run")
     .option("--detach", "print the run's id and leave")
@@ -88,11 +86,8 @@ function runCommand(program: Command, { command, exit }: Invocation): void {
     .addOption(new Option("--json", "answer in JSON, an event a line"))
     .addHelpText("after", `\n${exitCodeHelp}`)
     .action(async (options: Record<string, never>, self: Command) => {
-      if (command === null || command.length === 0) {
-        self.error(self.args.length === 0 ? "error: give the command to run after --" : "error: the command to run stands after --, like: leasehold run -- echo hello");
-      }
-      if (self.args.length > 0) self.error(`error: ${self.args.join(" ")}: nothing but options may stand before --`);
-      exit(await (await import("./commands/run.ts")).runCommand(command ?? [], options));
+      const wanted = commandAfterDashes(self, command, "leasehold run -- echo hello");
+      exit(await (await import("./commands/run.ts")).runCommand(wanted, options));
     });
   runSubcommands(run, command, exit);
 }

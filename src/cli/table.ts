@@ -8,17 +8,17 @@ const gap = 2;
 const narrowest = 8;
 
 /**
- * Rows under headings. On a terminal the last column, which is the one to read and not to copy, is cut until a row fits;
- * elsewhere nothing is cut.
+ * Rows under headings. On a terminal the last column, which is the one to read and not to copy, is cut until a row fits, or
+ * broken into lines with `wrap`; elsewhere it stays as it is.
  */
-export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = headings.map((heading, i) => Math.max(heading.length, ...rows.map((row) => stripVTControlCharacters(row[i] ?? "").length)));
+export function table(headings: readonly string[], rows: readonly (readonly string[])[], { wrap = false }: { readonly wrap?: boolean } = {}): string {
+  const widths = headings.map((heading, i) => Math.max(heading.length, ...rows.flatMap((row) => stripVTControlCharacters(row[i] ?? "").split("\n").map((line) => line.length))));
   const wanted = terminalWidth();
   if (wanted !== null) {
     const others = widths.slice(0, -1).reduce((sum, width) => sum + width + gap, 0);
     widths.push(Math.min(widths.pop() ?? 0, Math.max(narrowest, wanted - others)));
   }
-  const made = new Table({ chars: bare, colWidths: widths, style: { "padding-left": 0, "padding-right": 0, head: [], border: [] } });
+  const made = new Table({ chars: bare, colWidths: widths, wordWrap: wrap, style: { "padding-left": 0, "padding-right": 0, head: [], border: [] } });
   made.push(headings.map((heading) => coloured("bold", heading)), ...rows.map((row) => [...row]));
   return made.toString().replace(/ +$/gm, "");
 }

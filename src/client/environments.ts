@@ -1,5 +1,17 @@
 import { pagesOf, type Transport } from "./transport.ts";
-import type { Environment, NewEnvironment, Page } from "./wire.ts";
+import type { DefaultEnvironment, Environment, NewEnvironment, Page, Probe, UnsavedEnvironment } from "./wire.ts";
+
+interface Abortable {
+  readonly signal?: AbortSignal;
+}
+
+export interface ListEnvironmentsOptions extends Abortable {
+  /** Only environments of this driver, like `local`. */
+  readonly driver?: string;
+  readonly status?: Environment["status"];
+  /** Environments fetched at once. */
+  readonly pageSize?: number;
+}
 
 export class Environments {
   readonly #transport: Transport;
@@ -9,17 +21,45 @@ export class Environments {
   }
 
   /** Makes an environment. Not tried again by itself: a second try could meet the first one's name. */
-  create(environment: NewEnvironment, options: { signal?: AbortSignal } = {}): Promise<Environment> {
+  create(environment: NewEnvironment, options: Abortable = {}): Promise<Environment> {
     return this.#transport.json({ method: "POST", path: "/v1/environments", body: environment, repeatable: false, signal: options.signal });
   }
 
   /** By id or by name. */
-  get(idOrName: string, options: { signal?: AbortSignal } = {}): Promise<Environment> {
-    return this.#transport.json({ path: `/v1/environments/${encodeURIComponent(idOrName)}`, repeatable: true, signal: options.signal });
+  get(idOrName: string, options: Abortable = {}): Promise<Environment> {
+    return this.#transport.json({ path: at(idOrName), repeatable: true, signal: options.signal });
   }
 
   /** Environments, by name. */
-  list({ pageSize, signal }: { pageSize?: number; signal?: AbortSignal } = {}): AsyncGenerator<Environment> {
-    return pagesOf((cursor) => this.#transport.json<Page<Environment>>({ path: "/v1/environments", query: { limit: pageSize, cursor }, repeatable: true, signal }));
+  list({ driver, status, pageSize, signal }: ListEnvironmentsOptions = {}): AsyncGenerator<Environment> {
+    return pagesOf((cursor) =>
+      this.#transport.json<Page<Environment>>({ path: "/v1/environments", query: { driver, status, limit: pageSize, cursor }, repeatable: true, signal }),
+    );
+  }
+
+  /**
+   * Has a worker look whether the environment can be used, which takes up to 35 s. `ok: false` is an answer; it throws when
+   * nobody could look. Not tried again by itself: who asks wants to know how it is now.
+   */
+  probe(idOrName: string, options: Abortable = {}): Promise<Probe> {
+    return this.#transport.json({ method: "POST", path: `${at(idOrName)}/probe`, repeatable: false, signal: options.signal });
+  }
+
+  /** The same for one that is not saved. */
+  probeConfig(environment: UnsavedEnvironment, options: Abortable = {}): Promise<Probe> {
+    return this.#transport.json({ method: "POST", path: "/v1/environments/probe", body: environment, repeatable: false, signal: options.signal });
+  }
+
+  /** The environment of runs that name none; null when that is the company's local one. */
+  async getDefault(options: Abortable = {}): Promise<Environment | null> {
+    return (await this.#transport.json<DefaultEnvironment>({ path: "/v1/default-environment", repeatable: true, signal: options.signal })).environment;
+  }
+
+  /** Has runs that name no environment get this one; null for the company's local one. */
+  async setDefault(idOrName: string | null, options: Abortable = {}): Promise<Environment | null> {
+    const call = { method: "PUT", path: "/v1/default-environment", body: { environment: idOrName }, repeatable: true, signal: options.signal } as const;
+    return (await this.#transport.json<DefaultEnvironment>(call)).environment;
   }
 }
+
+const at = (idOrName: string): string => `/v1/environments/${encodeURIComponent(idOrName)}`;

@@ -4,13 +4,18 @@ import type { Outcome } from "../domain/outcome.ts";
 import { unreachable } from "./error.ts";
 import { Patience } from "./retry.ts";
 import { bodyOf, type Transport } from "./transport.ts";
-import type { EndEvent, OutputEvent, StateEvent } from "./wire.ts";
+import type { EndEvent, ExecutionStateEvent, OutputEvent, StateEvent } from "./wire.ts";
 
-/** What happens to a run. `id` is where to go on from after this event. */
-export type RunEvent =
-  | ({ readonly type: "state"; readonly id: string } & StateEvent)
+/** What happens to something with a command. `id` is where to go on from after this event. */
+type EventOf<S> =
+  | ({ readonly type: "state"; readonly id: string } & S)
   | { readonly type: "output"; readonly id: string; readonly stream: StreamName; readonly start: number; readonly bytes: Uint8Array }
   | { readonly type: "end"; readonly id: string; readonly outcome: Outcome };
+
+/** What happens to a run. */
+export type RunEvent = EventOf<StateEvent>;
+/** What happens to an execution by itself. */
+export type ExecutionEvent = EventOf<ExecutionStateEvent>;
 
 export interface EventsOptions {
   /** Id of the last event that was seen; without it, from the beginning. */
@@ -23,8 +28,8 @@ export interface EventsOptions {
 /** The server says something every 15 s; after this many milliseconds of silence nobody is there any more. */
 const longestSilence = 45_000;
 
-/** A run's events up to and with its `end`. When the connection breaks, goes on after the last event given. */
-export async function* eventsOf(transport: Transport, runId: string, options: EventsOptions): AsyncGenerator<RunEvent> {
+/** Events of what is at `at`, up to and with its `end`. When the connection breaks, goes on after the last event given. */
+export async function* eventsOf<S>(transport: Transport, at: string, options: EventsOptions): AsyncGenerator<EventOf<S>> {
   const { output = true, signal } = options;
   const patience = new Patience(transport.patience);
   let last = options.from;
@@ -33,19 +38,19 @@ export async function* eventsOf(transport: Transport, runId: string, options: Ev
     const either = signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]);
     try {
       const response = await transport.send({
-        path: `/v1/runs/${encodeURIComponent(runId)}/events`,
+        path: `${at}/events`,
         query: { output: output ? undefined : false },
         headers: { accept: "text/event-stream", ...(last === undefined ? {} : { "last-event-id": last }) },
         repeatable: true,
         signal: either,
       });
       patience.succeeded();
-      for await (const event of parsed(silence.broken(bodyOf(response, transport.url, either)))) {
+      for await (const event of parsed<S>(silence.broken(bodyOf(response, transport.url, either)))) {
         last = event.id;
         yield event;
         if (event.type === "end") return;
       }
-      throw unreachable(transport.url, new Error("the events ended before the run did"));
+      throw unreachable(transport.url, new Error("the events broke off before their end"));
     } catch (error) {
       await patience.after(silence.signal.aborted && signal?.aborted !== true ? unreachable(transport.url, silence.signal.reason) : error, signal);
     } finally {
@@ -79,11 +84,11 @@ class Silence {
   }
 }
 
-async function* parsed(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<RunEvent> {
-  const ready: RunEvent[] = [];
+async function* parsed<S>(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<EventOf<S>> {
+  const ready: EventOf<S>[] = [];
   const parser = createParser({
     onEvent: (message) => {
-      const event = eventOf(message);
+      const event = eventOf<S>(message);
       if (event !== null) ready.push(event);
     },
   });
@@ -95,10 +100,10 @@ async function* parsed(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<RunEve
 }
 
 /** Null for kinds of events that a newer server may send. */
-function eventOf({ event, id = "", data }: EventSourceMessage): RunEvent | null {
+function eventOf<S>({ event, id = "", data }: EventSourceMessage): EventOf<S> | null {
   switch (event) {
     case "state":
-      return { type: "state", id, ...(JSON.parse(data) as StateEvent) };
+      return { type: "state", id, ...(JSON.parse(data) as S) };
     case "end":
       return { type: "end", id, ...(JSON.parse(data) as EndEvent) };
     case "output": {

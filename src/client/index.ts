@@ -1,10 +1,13 @@
 export { Leasehold, type LeaseholdOptions } from "./leasehold.ts";
 export { LeaseholdRequestError } from "./error.ts";
-export type { RunEvent, EventsOptions } from "./events.ts";
+export type { ExecutionEvent, RunEvent, EventsOptions } from "./events.ts";
 export type { OutputOptions } from "./output.ts";
-export type { CreateRunOptions, ListRunsOptions, Runs } from "./runs.ts";
+export type { ListRunsOptions, Runs } from "./runs.ts";
+export type { Abortable, Keyed } from "./transport.ts";
 export type { Environments } from "./environments.ts";
-export type { Leases } from "./leases.ts";
+export type { AcquireOptions, Leases } from "./leases.ts";
+export type { Executions } from "./executions.ts";
+export type { Command, HeldLease } from "./held-lease.ts";
 export type * from "./wire.ts";
-export type { RunRequestInput as RunRequest } from "../domain/request.ts";
+export type { ExecutionRequestInput as ExecutionRequest, LeaseRequestInput as LeaseRequest, RunRequestInput as RunRequest } from "../domain/request.ts";
 export type { Outcome, RunResult } from "../domain/outcome.ts";

@@ -1,4 +1,5 @@
 import { Environments } from "./environments.ts";
+import { Executions } from "./executions.ts";
 import { Leases } from "./leases.ts";
 import type { PatienceTimes } from "./retry.ts";
 import { Runs } from "./runs.ts";
@@ -22,11 +23,13 @@ export class Leasehold {
   readonly runs: Runs;
   readonly environments: Environments;
   readonly leases: Leases;
+  readonly executions: Executions;
 
   constructor(options: LeaseholdOptions) {
     const transport = openTransport(options);
     this.runs = new Runs(transport);
     this.environments = new Environments(transport);
-    this.leases = new Leases(transport);
+    this.executions = new Executions(transport);
+    this.leases = new Leases(transport, this.executions);
   }
 }

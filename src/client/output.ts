@@ -11,15 +11,14 @@ export interface OutputOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The exact bytes of a stream. When the connection breaks, goes on at the byte after the last one given. */
-export async function* outputOf(transport: Transport, runId: string, options: OutputOptions): AsyncGenerator<Uint8Array> {
+/** The exact bytes of a stream of what is at `at`. When the connection breaks, goes on at the byte after the last one given. */
+export async function* outputOf(transport: Transport, at: string, options: OutputOptions): AsyncGenerator<Uint8Array> {
   const { stream = "stdout", follow = false, signal } = options;
-  const path = `/v1/runs/${encodeURIComponent(runId)}/output`;
   const patience = new Patience(transport.patience);
   let offset = options.offset ?? 0;
   for (;;) {
     try {
-      const response = await transport.send({ path, query: { stream, offset, follow }, repeatable: true, signal });
+      const response = await transport.send({ path: `${at}/output`, query: { stream, offset, follow }, repeatable: true, signal });
       patience.succeeded();
       for await (const piece of bodyOf(response, transport.url, signal)) {
         offset += piece.length;

@@ -2,17 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { RunRequestInput } from "../domain/request.ts";
 import { eventsOf, type EventsOptions, type RunEvent } from "./events.ts";
 import { outputOf, type OutputOptions } from "./output.ts";
-import { pagesOf, type Transport } from "./transport.ts";
-import type { Page, Run, RunSummary } from "./wire.ts";
-
-interface Abortable {
-  readonly signal?: AbortSignal;
-}
-
-export interface CreateRunOptions extends Abortable {
-  /** The same key gives the same run, whoever asks and however often. Without one, a key is made for this call. */
-  readonly idempotencyKey?: string;
-}
+import { type Abortable, pagesOf, type Keyed, type Transport } from "./transport.ts";
+import type { Page, Run, RunSummary, StateEvent } from "./wire.ts";
 
 export interface ListRunsOptions extends Abortable {
   /** Only runs that have not ended. */
@@ -29,7 +20,7 @@ export class Runs {
   }
 
   /** Asks for a run. Once this gives one it will be carried out, whatever dies. */
-  create(request: RunRequestInput, options: CreateRunOptions = {}): Promise<Run> {
+  create(request: RunRequestInput, options: Keyed = {}): Promise<Run> {
     const key = options.idempotencyKey ?? randomUUID();
     return this.#transport.json({ method: "POST", path: "/v1/runs", body: request, headers: { "idempotency-key": key }, repeatable: true, signal: options.signal });
   }
@@ -50,12 +41,12 @@ export class Runs {
 
   /** The exact bytes of a stream. */
   output(id: string, options: OutputOptions = {}): AsyncGenerator<Uint8Array> {
-    return outputOf(this.#transport, id, options);
+    return outputOf(this.#transport, at(id), options);
   }
 
   /** Everything that happens to a run, up to and with its end. */
   events(id: string, options: EventsOptions = {}): AsyncGenerator<RunEvent> {
-    return eventsOf(this.#transport, id, options);
+    return eventsOf<StateEvent>(this.#transport, at(id), options);
   }
 
   /** The run, once it has ended: its outcome is known and its environment was given back. */

@@ -1,8 +1,18 @@
 import { errorOf, unreachable } from "./error.ts";
 import { Patience, type PatienceTimes } from "./retry.ts";
 
+export interface Abortable {
+  readonly signal?: AbortSignal;
+}
+
+/** Of a request that makes something. */
+export interface Keyed extends Abortable {
+  /** The same key gives the same thing, whoever asks and however often. Without one, a key is made for this call. */
+  readonly idempotencyKey?: string;
+}
+
 export interface Call {
-  readonly method?: "GET" | "POST";
+  readonly method?: "GET" | "POST" | "PUT";
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly body?: unknown;

@@ -1,18 +1,22 @@
 import type { ExecutionState, StreamName } from "../domain/execution.ts";
 import type { LeaseEnding, LeasePolicy, LeaseState } from "../domain/lease.ts";
-import type { Killed, Outcome, RunResult } from "../domain/outcome.ts";
+import type { Killed, KillReason, Outcome, RunResult } from "../domain/outcome.ts";
+import type { ProbeAnswer } from "../domain/probe.ts";
 import type { RunPhase } from "../domain/run.ts";
 
 /** What the API answers. Times are ISO 8601 in UTC. The server presents exactly these; the client gives them on. */
 
+/** What a worker saw that looked at an environment. */
+export type Probe = ProbeAnswer;
+
 /** A moment, like `2026-01-31T12:00:00.000Z`. */
 export type Iso = string;
 
-/** Why a run has not started, in a form for programs and in one for people. */
+/** Why a run or an execution has not started, or a lease has no place yet, in a form for programs and in one for people. */
 export interface Waiting {
   readonly code: "no_worker" | "worker" | "slot" | "provider" | "acquiring" | "workspace" | "starting";
   readonly reason: string;
-  /** Runs that come before this one for the same environment, where that is what it waits for. */
+  /** Leases that come before its own for the same environment, where that is what it waits for. */
   readonly ahead?: number;
 }
 
@@ -80,6 +84,30 @@ export interface Run extends RunSummary {
   readonly timeline: readonly TimelineEntry[];
 }
 
+export interface ExecutionSummary extends RunExecution {
+  readonly leaseId: string;
+  /** Null in an ad-hoc lease. */
+  readonly runId: string | null;
+  /** The outcome in one word; null until it is known. */
+  readonly result: RunResult | null;
+  readonly outcome: Outcome | null;
+  readonly command: readonly string[];
+  readonly cwd: string | null;
+  /** Names only; values are never given back. */
+  readonly envNames: readonly string[];
+  readonly timeoutMs: number;
+  readonly outputLimit: number;
+  readonly idempotencyKey: string | null;
+  /** Why its end was asked for, by the first who did. */
+  readonly killReason: KillReason | null;
+  readonly killAskedAt: Iso | null;
+  readonly createdAt: Iso;
+}
+
+export interface Execution extends ExecutionSummary {
+  readonly waiting: Waiting | null;
+}
+
 export interface Environment {
   readonly id: string;
   readonly name: string;
@@ -87,6 +115,8 @@ export interface Environment {
   readonly driver: string;
   readonly backend: string;
   readonly status: "active" | "archived";
+  /** Whether runs that name no environment get this one. */
+  readonly isDefault: boolean;
   readonly config: Readonly<Record<string, unknown>>;
   /** Names only; values are never given back. */
   readonly envNames: readonly string[];
@@ -95,6 +125,17 @@ export interface Environment {
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly createdAt: Iso;
   readonly updatedAt: Iso;
+}
+
+/** What `POST /v1/environments/probe` takes: an environment that is not saved. */
+export interface UnsavedEnvironment {
+  readonly driver: string;
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
+/** The environment of runs that name none; null when that is this machine's local one. */
+export interface DefaultEnvironment {
+  readonly environment: Environment | null;
 }
 
 /** What `POST /v1/environments` takes. */
@@ -116,9 +157,12 @@ export interface LeaseSummary {
   readonly provider: string;
   readonly providerLeaseId: string | null;
   readonly environmentId: string | null;
+  /** Null for an ad-hoc lease. */
   readonly runId: string | null;
   readonly issueId: string | null;
   readonly executionWorkspaceId: string | null;
+  /** What an ad-hoc lease was asked for with. */
+  readonly idempotencyKey: string | null;
   /** Id of the machine the lease is bound to. */
   readonly host: string | null;
   readonly fence: number;
@@ -144,6 +188,8 @@ export interface LeaseEvent {
 }
 
 export interface Lease extends LeaseSummary {
+  /** Null once it has its place, or never will. */
+  readonly waiting: Waiting | null;
   readonly events: readonly LeaseEvent[];
 }
 
@@ -153,7 +199,7 @@ export interface Page<T> {
   readonly next: string | null;
 }
 
-/** Bodies of the server-sent events of a run. */
+/** Bodies of the server-sent events of a run; those of an execution differ in their state only. */
 export interface StateEvent {
   readonly phase: RunPhase;
   readonly waiting: Waiting | null;
@@ -161,6 +207,11 @@ export interface StateEvent {
   readonly cancelRequested: boolean;
   /** Null until the run has got as far as its command. */
   readonly executionId: string | null;
+}
+export interface ExecutionStateEvent {
+  readonly state: ExecutionState;
+  readonly waiting: Waiting | null;
+  readonly killReason: KillReason | null;
 }
 export interface OutputEvent {
   readonly stream: StreamName;

@@ -5,8 +5,15 @@ import { activityLog } from "./schema.ts";
 /** What a company sees of what happened to its environments and leases. */
 export interface Activity {
   readonly companyId: string;
-  readonly action: "environment.created" | "environment.lease_acquired" | "environment.lease_released";
-  readonly entityType: "environment" | "environment_lease";
+  readonly action:
+    | "environment.created"
+    | "environment.probed"
+    | "environment.probed_unsaved"
+    | "environment.default_changed"
+    | "environment.lease_acquired"
+    | "environment.lease_released";
+  /** `company` for what is about no environment that is there. */
+  readonly entityType: "company" | "environment" | "environment_lease";
   readonly entityId: string;
   readonly runId?: string | null;
   readonly details: Record<string, unknown>;

@@ -31,6 +31,11 @@ export async function getCompany(db: Db, id: string): Promise<Company> {
   return row;
 }
 
+/** Which environment runs get that name none; null for the company's local one. The environment must be the company's. */
+export async function setDefaultEnvironment(db: Db, companyId: string, environmentId: string | null): Promise<void> {
+  await db.update(companies).set({ defaultEnvironmentId: environmentId }).where(eq(companies.id, companyId));
+}
+
 /** Makes a token for a company. The token is given once; only its hash is kept. */
 export async function createToken(db: Db, companyId: string, name: string, role: Identity["role"]): Promise<string> {
   const token = `lh_${randomBytes(32).toString("base64url")}`;

@@ -130,6 +130,11 @@ export const stuckLeases = (db: Db): Promise<Lease[]> => leasesWhere(db, sql`sta
 /**
  * Renews leases whose run waits for somebody to take its step or its execution: nobody else can. Once a command may be
  * running, only who sees it alive renews.
+ *
+ * Runs only. A run is a row that wants its end whoever lives; the holder of an ad-hoc lease is a client, and its renewals
+ * are all that tells of it. Renewing for an execution that nobody has taken up would keep the lease of a dead client for
+ * as long as no worker comes. A holder that still wants it renews while it waits; else the lease expires and the
+ * execution, which never started, ends as `lease_ended`.
  */
 export async function renewWaiting(db: Db): Promise<number> {
   const rows = await rowsOf(

@@ -1,6 +1,6 @@
 import { and, asc, eq, gt, type InferSelectModel } from "drizzle-orm";
 import { invalid } from "../domain/errors.ts";
-import { newId } from "../domain/ids.ts";
+import { isId, newId } from "../domain/ids.ts";
 import type { Db } from "./client.ts";
 import { violated } from "./retry.ts";
 import { environments } from "./schema.ts";
@@ -45,8 +45,29 @@ export async function findEnvironment(db: Db, companyId: string, id: string): Pr
   return row;
 }
 
+/** A company's environment by id or name; another company's looks like none (I12). A name may look like an id: the id counts first. */
+export async function getEnvironment(db: Db, companyId: string, wanted: string): Promise<Environment> {
+  const byId = isId(wanted) ? await findEnvironment(db, companyId, wanted) : undefined;
+  // Postgres takes no NUL in a text, so no name has one.
+  const byName = async () => (wanted.includes("\0") ? undefined : (await listEnvironments(db, companyId, { limit: 1, name: wanted }))[0]);
+  const found = byId ?? (await byName());
+  if (found === undefined) throw invalid("environment_not_found", `no environment has the id or name ${wanted.slice(0, 100)}`, { status: 404 });
+  return found;
+}
+
+export const environmentStatuses = environments.status.enumValues;
+
+interface EnvironmentPage {
+  readonly limit: number;
+  /** Begin after this name. */
+  readonly after?: string | undefined;
+  readonly name?: string;
+  readonly driver?: Environment["driver"] | undefined;
+  readonly status?: Environment["status"] | undefined;
+}
+
 /** A page of a company's environments, by name. */
-export async function listEnvironments(db: Db, companyId: string, page: { after?: string; limit: number; name?: string }): Promise<Environment[]> {
+export async function listEnvironments(db: Db, companyId: string, page: EnvironmentPage): Promise<Environment[]> {
   return db
     .select()
     .from(environments)
@@ -55,6 +76,8 @@ export async function listEnvironments(db: Db, companyId: string, page: { after?
         eq(environments.companyId, companyId),
         page.after === undefined ? undefined : gt(environments.name, page.after),
         page.name === undefined ? undefined : eq(environments.name, page.name),
+        page.driver === undefined ? undefined : eq(environments.driver, page.driver),
+        page.status === undefined ? undefined : eq(environments.status, page.status),
       ),
     )
     .orderBy(asc(environments.name))

@@ -1,30 +1,60 @@
-import { and, eq, ne, type InferSelectModel, type SQL, sql } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, lt, ne, type InferSelectModel, type SQL, sql } from "drizzle-orm";
 import type { Claim } from "../domain/claim.ts";
 import { timing } from "../domain/defaults.ts";
-import { stale } from "../domain/errors.ts";
+import { invalid, stale } from "../domain/errors.ts";
 import { type ExecutionEvent, executionRules, type ExecutionState, nextExecution } from "../domain/execution.ts";
 import { type KillReason, outcomeBeforeStart } from "../domain/outcome.ts";
+import type { CommandInput } from "../domain/request.ts";
 import type { Db } from "./client.ts";
 import { Assignments, decode, inMs, rowsOf } from "./rows.ts";
 import { executions } from "./schema.ts";
 import { wakeRunSql } from "./wake.ts";
 
-export type Execution = InferSelectModel<typeof executions>;
+/** An execution without its `input`, which may be a megabyte, may be secret and matters only to whoever starts the command. */
+export type Execution = Omit<InferSelectModel<typeof executions>, "input">;
+
+const { input: _input, ...columns } = getTableColumns(executions);
+/** What is read of an execution wherever one is read. */
+export const executionColumns = columns;
+const columnList = sql.join(Object.values(columns).map((column) => sql`${sql.identifier(column.name)}`), sql`, `);
 
 export async function insertExecution(db: Db, row: typeof executions.$inferInsert): Promise<Execution> {
-  const [made] = await db.insert(executions).values({ ...row, dueAt: sql`${inMs(timing.ringAgain)}` as never }).returning();
+  const [made] = await db.insert(executions).values({ ...row, dueAt: sql`${inMs(timing.ringAgain)}` as never }).returning(executionColumns);
   if (made === undefined) throw new Error("insert of an execution gave no row");
   return made;
 }
 
 export async function findExecution(db: Db, id: string): Promise<Execution | undefined> {
-  const [row] = await db.select().from(executions).where(eq(executions.id, id));
+  const [row] = await db.select(executionColumns).from(executions).where(eq(executions.id, id));
   return row;
+}
+
+/** A company's execution; another company's looks like one that does not exist (I12). */
+export async function getExecution(db: Db, companyId: string, id: string): Promise<Execution> {
+  const row = await findExecution(db, id);
+  if (row === undefined || row.companyId !== companyId) throw invalid("execution_not_found", `no execution ${id}`, { status: 404 });
+  return row;
+}
+
+/** What an ad-hoc execution's command is given; undefined once it has ended. */
+export async function findInput(db: Db, id: string): Promise<CommandInput | undefined> {
+  const [row] = await db.select({ input: executions.input }).from(executions).where(eq(executions.id, id));
+  return row?.input ?? undefined;
+}
+
+/** A page of a lease's executions, newest first. */
+export async function listExecutions(db: Db, leaseId: string, page: { before?: string; limit: number }): Promise<Execution[]> {
+  return db
+    .select(executionColumns)
+    .from(executions)
+    .where(and(eq(executions.leaseId, leaseId), page.before === undefined ? undefined : lt(executions.id, page.before)))
+    .orderBy(desc(executions.id))
+    .limit(page.limit);
 }
 
 /** A lease's executions that have not ended. */
 export async function openExecutions(db: Db, leaseId: string): Promise<Execution[]> {
-  return db.select().from(executions).where(and(eq(executions.leaseId, leaseId), ne(executions.state, "final")));
+  return db.select(executionColumns).from(executions).where(and(eq(executions.leaseId, leaseId), ne(executions.state, "final")));
 }
 
 /** Claims an execution: offer + 1. Null when it has ended or somebody alive is at it. */
@@ -33,7 +63,7 @@ export async function claimExecution(db: Db, id: string, claim: Claim): Promise<
     db,
     sql`update executions set claim_owner = ${claim.owner}, claim_token = ${claim.token}, claim_until = ${inMs(timing.claim)}, due_at = ${inMs(timing.claim)},
           offer = offer + 1, attempt = attempt + 1
-        where id = ${id} and state <> 'final' and (claim_until is null or claim_until < clock_timestamp()) returning *`,
+        where id = ${id} and state <> 'final' and (claim_until is null or claim_until < clock_timestamp()) returning ${columnList}`,
   );
   return row === undefined ? null : decode(executions, row);
 }
@@ -67,14 +97,14 @@ export async function moveExecution(
     set.set("due_at", to === "final" ? sql`null` : sql`clock_timestamp()`);
   }
   if (event === "started") set.set("started_at", sql`coalesce(started_at, clock_timestamp())`);
-  if (to === "final") set.set("finished_at", sql`clock_timestamp()`);
+  if (to === "final") set.set("finished_at", sql`clock_timestamp()`).set("input", sql`null`);
   set.patch(executions, patch);
   const [row] = await rowsOf(
     db,
     sql`with moved as (
           update executions set ${set.sql}
           where id = ${execution.id} and state = ${execution.state} and offer = ${execution.offer}
-            and claim_token = ${claim.token} and claim_until > clock_timestamp() returning *
+            and claim_token = ${claim.token} and claim_until > clock_timestamp() returning ${columnList}
         )${execution.runId === null ? sql`` : runSql(event, to)}
         select * from moved`,
   );
@@ -114,9 +144,9 @@ export async function abandonExecution(db: Db, id: string, reason: KillReason): 
     db,
     sql`with moved as (
           update executions set state = 'final', outcome = ${JSON.stringify(outcomeBeforeStart(reason))}::jsonb, kill_reason = coalesce(kill_reason, ${reason}),
-            output_complete = true, stdout_dropped = 0, stderr_dropped = 0, due_at = null, finished_at = clock_timestamp(),
+            output_complete = true, stdout_dropped = 0, stderr_dropped = 0, input = null, due_at = null, finished_at = clock_timestamp(),
             claim_owner = null, claim_token = null, claim_until = null
-          where id = ${id} and state = 'created' and (claim_until is null or claim_until < clock_timestamp()) returning *
+          where id = ${id} and state = 'created' and (claim_until is null or claim_until < clock_timestamp()) returning id, run_id
         ), woken as (${wakeRunSql(sql`(select run_id from moved)`)})
         select id from moved`,
   );
@@ -133,8 +163,8 @@ export async function runningFor(db: Db, id: string): Promise<number> {
 export async function openExecutionsOnHost(db: Db, host: string): Promise<Execution[]> {
   const rows = await rowsOf(
     db,
-    sql`select x.* from environment_leases l join executions x on x.lease_id = l.id
-        where l.host = ${host} and l.status in ('active', 'releasing') and x.state <> 'final' order by x.id`,
+    sql`select ${columnList} from executions where state <> 'final' and lease_id in (select id from environment_leases
+        where host = ${host} and status in ('active', 'releasing')) order by id`,
   );
   return rows.map((row) => decode(executions, row));
 }

@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { sql, type SQL } from "drizzle-orm";
 import type { Claim } from "../domain/claim.ts";
 import { timing } from "../domain/defaults.ts";
 import { isKind } from "../domain/errors.ts";
@@ -25,40 +25,61 @@ export interface AcquireScope {
  * are full. Null when there is none to be had.
  */
 export async function claimNextLease(db: Db, scope: AcquireScope, claim: Claim, who: string): Promise<Lease | null> {
-  const full: string[] = [];
+  const passed: string[] = [];
   for (;;) {
-    const got = await db.transaction((tx) => claimOrNameFull(tx, scope, full, claim, who));
+    const got = await db.transaction((tx) => claimOrNameLimited(tx, scope, passed, claim, who));
     if (got === null || typeof got !== "string") return got;
-    full.push(got);
+    const lease = await db.transaction((tx) => claimSlot(tx, scope, got, claim, who));
+    if (lease !== null) return lease;
+    passed.push(got);
   }
 }
 
-/** The claimed lease, the id of an environment that turned out full, or null when nothing is due. */
-async function claimOrNameFull(tx: Db, scope: AcquireScope, full: readonly string[], claim: Claim, who: string): Promise<Lease | string | null> {
+/** The claimed lease; or the id of a limited environment whose slot the next one would need; or null when nothing is due. */
+async function claimOrNameLimited(tx: Db, scope: AcquireScope, passed: readonly string[], claim: Claim, who: string): Promise<Lease | string | null> {
+  const others = passed.length === 0 ? sql`` : sql`and (l.environment_id is null or l.environment_id not in (${sql.join(passed.map((id) => sql`${id}::uuid`), sql`, `)}))`;
   const [row] = await rowsOf(
     tx,
     sql`select l.*, e.max_leases from environment_leases l left join environments e on e.id = l.environment_id
-        where l.backend = ${scope.backend} and l.status in ('requested', 'acquiring')
-          and ${scope.bound ? sql`l.host = ${scope.host}` : sql`l.host is null`}
-          and (l.due_at is null or l.due_at <= clock_timestamp())
-          and (l.claim_until is null or l.claim_until < clock_timestamp() - make_interval(secs => ${scope.lapseMs / 1000}))
-          ${full.length === 0 ? sql`` : sql`and (l.environment_id is null or l.environment_id not in (${sql.join(full.map((id) => sql`${id}::uuid`), sql`, `)}))`}
-        order by l.requested_at, l.id limit 1 for update of l skip locked`,
+        where ${isDue(scope)} ${others} order by l.requested_at, l.id limit 1 for update of l skip locked`,
   );
   if (row === undefined) return null;
   const lease = decode(leases, row);
-  const ownsSlot = lease.fence > 0;
-  if (!ownsSlot && row["max_leases"] !== null && lease.environmentId !== null) {
-    // The environment's row is the lock under which slots are counted; there is no counter to leak.
-    const [environment] = await rowsOf(tx, sql`select max_leases from environments where id = ${lease.environmentId} for no key update`);
-    const [{ used } = { used: 0 }] = await rowsOf(
-      tx,
-      sql`select count(*)::int as used from environment_leases where environment_id = ${lease.environmentId} and ${ownsSlotSql}`,
-    );
-    const max = environment?.["max_leases"];
-    if (typeof max === "number" && Number(used) >= max) return lease.environmentId;
+  // Which of a limited environment's leases is next can only be said under its lock, and that is taken before any lease's.
+  if (lease.fence === 0 && row["max_leases"] !== null && lease.environmentId !== null) return lease.environmentId;
+  return take(tx, scope, lease, claim, who);
+}
+
+/**
+ * Claims the oldest lease that waits for a slot of an environment, if it has one free. The environment's row is the lock
+ * under which slots are counted and given: there is no counter to leak, and of many workers at once none is served out
+ * of turn. Null when it is full, or nothing waits any more.
+ */
+async function claimSlot(tx: Db, scope: AcquireScope, environmentId: string, claim: Claim, who: string): Promise<Lease | null> {
+  const [environment] = await rowsOf(tx, sql`select max_leases from environments where id = ${environmentId} for no key update`);
+  const [{ used } = { used: 0 }] = await rowsOf(
+    tx,
+    sql`select count(*)::int as used from environment_leases where environment_id = ${environmentId} and ${ownsSlotSql}`,
+  );
+  const max = environment?.["max_leases"];
+  if (typeof max === "number" && Number(used) >= max) return null;
+  const waiting = sql`from environment_leases l where ${isDue(scope)} and l.environment_id = ${environmentId} and l.fence = 0`;
+  for (;;) {
+    // Whoever has the row waits for nobody: it is looked at, or ended. In that case it is not due any more, and the next one is.
+    const [row] = await rowsOf(tx, sql`select l.* ${waiting} order by l.requested_at, l.id limit 1 for update of l`);
+    if (row !== undefined) return take(tx, scope, decode(leases, row), claim, who);
+    const [more] = await rowsOf(tx, sql`select 1 ${waiting} limit 1`);
+    if (more === undefined) return null;
   }
-  return moveLease(
+}
+
+const isDue = (scope: AcquireScope): SQL => sql`l.backend = ${scope.backend} and l.status in ('requested', 'acquiring')
+  and ${scope.bound ? sql`l.host = ${scope.host}` : sql`l.host is null`}
+  and (l.due_at is null or l.due_at <= clock_timestamp())
+  and (l.claim_until is null or l.claim_until < clock_timestamp() - make_interval(secs => ${scope.lapseMs / 1000}))`;
+
+const take = (tx: Db, scope: AcquireScope, lease: Lease, claim: Claim, who: string): Promise<Lease> =>
+  moveLease(
     tx,
     lease,
     {
@@ -72,7 +93,6 @@ async function claimOrNameFull(tx: Db, scope: AcquireScope, full: readonly strin
     },
     { inTransaction: true },
   );
-}
 
 /** Claims a lease for its release. Null when it is not there to be released, or somebody alive is at it. */
 export async function claimRelease(db: Db, id: string, claim: Claim, who: string): Promise<Lease | null> {

@@ -24,14 +24,21 @@ export interface LeaseMove {
   /** Needed where the rule says `take`, `hold` or `drop`. */
   readonly claim?: Claim;
   readonly patch?: LeasePatch;
+  /** For `expire`: not if it has been renewed since `lease` was read. A renewal that was granted holds. */
+  readonly unlessRenewed?: boolean;
 }
 
 /** Inserts a lease in `requested`, with its first event. */
 export async function insertLease(db: Db, row: typeof leases.$inferInsert, who: string): Promise<Lease> {
   const [lease] = await db.insert(leases).values(row).returning();
   if (lease === undefined) throw new Error("insert of a lease gave no row");
-  await db.insert(leaseEvents).values({ id: newId(), leaseId: lease.id, event: "request", from: null, to: "requested", fence: 0, who });
+  await insertFirstEvent(db, lease.id, who);
   return lease;
+}
+
+/** The event with which every lease begins. */
+export async function insertFirstEvent(db: Db, leaseId: string, who: string): Promise<void> {
+  await db.insert(leaseEvents).values({ id: newId(), leaseId, event: "request", from: null, to: "requested", fence: 0, who });
 }
 
 /**
@@ -73,6 +80,7 @@ function moveStatement(lease: Lease, move: LeaseMove, next: Next, eventId: strin
     .set("status", sql`${to}`)
     .set("fence", sql`${fence}`)
     .set("updated_at", sql`clock_timestamp()`);
+  if (move.unlessRenewed === true) guard.push(sql`l.expires_at <= clock_timestamp()`);
   const held = sql`l.claim_token = ${claim?.token} and l.claim_until > clock_timestamp()`;
   const unclaim = () => set.set("claim_owner", sql`null`).set("claim_token", sql`null`).set("claim_until", sql`null`);
   const free = sql`(l.claim_until is null or l.claim_until < clock_timestamp())`;

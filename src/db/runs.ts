@@ -9,7 +9,7 @@ import type { Db } from "./client.ts";
 import { Assignments, decode, inMs, rowsOf } from "./rows.ts";
 import { executions, leases, runs } from "./schema.ts";
 import type { Lease } from "./leases.ts";
-import type { Execution } from "./executions.ts";
+import { type Execution, executionColumns } from "./executions.ts";
 
 export type Run = InferSelectModel<typeof runs>;
 
@@ -62,7 +62,7 @@ export async function findRequest(db: Db, runId: string): Promise<RunRequest | u
 
 export async function findSituation(db: Db, runId: string): Promise<RunSituation | undefined> {
   const [row] = await db
-    .select({ run: lightRun, lease: getTableColumns(leases), execution: getTableColumns(executions) })
+    .select({ run: lightRun, lease: getTableColumns(leases), execution: executionColumns })
     .from(runs)
     .leftJoin(leases, eq(leases.id, runs.leaseId))
     .leftJoin(executions, eq(executions.runId, runs.id))
@@ -80,7 +80,7 @@ export async function getSituation(db: Db, companyId: string, runId: string): Pr
 /** A page of a company's runs, newest first. */
 export async function listRuns(db: Db, companyId: string, page: { before?: string; limit: number; open?: boolean }): Promise<RunSituation[]> {
   return db
-    .select({ run: lightRun, lease: getTableColumns(leases), execution: getTableColumns(executions) })
+    .select({ run: lightRun, lease: getTableColumns(leases), execution: executionColumns })
     .from(runs)
     .leftJoin(leases, eq(leases.id, runs.leaseId))
     .leftJoin(executions, eq(executions.runId, runs.id))

@@ -30,8 +30,8 @@ export interface Bells {
   /** `cause` tells two reasons to look apart, so that the second rings too. */
   run(id: string, cause: string): Promise<void>;
   step(bell: StepBell | AcquireBell): Promise<void>;
-  /** Whoever watches this run should look at it now. Said by `run` too. */
-  moved(runId: string): Promise<void>;
+  /** Whoever watches this run, or this execution by itself, should look at it now. Said by `run` too. */
+  moved(id: string): Promise<void>;
   /** Followers may read up to `end`. */
   output(notice: { readonly execution: string; readonly stream: StreamName | "final"; readonly end: number }): Promise<void>;
   /** Whoever works on this execution should look at its row now. */

@@ -16,10 +16,20 @@ export const timing = {
   claimExtend: 2 * second,
   /** Longest time a driver's call may take before its signal fires, unless the driver says otherwise. */
   call: 60 * second,
+  /** The same for the provider `fake`: what does not answer by then is meant to hang. */
+  callFake: 10 * second,
+  /** Longest time from the question how a place is until a worker has looked: its wait in the queue and the driver's call. */
+  probe: 30 * second,
+  /** How much longer whoever asked waits for the answer to come back. */
+  probeAnswer: 5 * second,
   /** How long an active lease lives without being renewed. */
   leaseLife: 120 * second,
   /** How often a holder renews, and tells the supervisor that somebody still cares. */
   leaseRenew: 30 * second,
+  /** Longest life of an ad-hoc lease, from `active` on, however often its holder renews, when the request does not say. */
+  adHocLife: 8 * hour,
+  /** The longest such life a request may ask for. */
+  adHocLifeMax: 7 * day,
   /** A lease may live this much longer than its run's own timeout: hand-over, harvest and release need room. */
   leaseMargin: 30 * minute,
   /** Longest wait for a slot or a worker before a lease that was never claimed is given up. */

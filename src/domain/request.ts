@@ -29,23 +29,34 @@ const workspaceSource = z.discriminatedUnion("kind", [
   }),
 ]);
 
+/** What there is to say about a command, whoever asks for it. */
+const command = {
+  /** The program and its arguments; no shell in between. */
+  command: z.array(argument).min(1, "names no program; give at least one argument").max(10_000),
+  /** Directory to start in, inside the workspace. */
+  cwd: text(4096).optional(),
+  env: environmentVariables.default({}),
+  /** Given to the command's standard input, then closed. Base64, so that any bytes may be given. */
+  stdin: z.base64("must be base64").max(Math.ceil(limits.stdin / 3) * 4, `is larger than ${limits.stdin} bytes; put it into the workspace`).optional(),
+  /** Milliseconds the command may run. */
+  timeoutMs: z.number().int().min(1).max(timing.runTimeoutMax).default(timing.runTimeout),
+  /** Bytes kept of each of stdout and stderr. */
+  outputLimit: z.number().int().min(0).max(limits.outputMax).default(limits.output),
+};
+
+const fitsLinux = (r: { command: string[]; env: Record<string, string> }): boolean =>
+  [...r.command, ...Object.entries(r.env).map(([k, v]) => `${k}=${v}`)].reduce((n, a) => n + bytes(a) + 1, 0) <= limits.argv;
+const tooMuch = { path: ["env"], message: `together with the arguments is more than ${limits.argv} bytes, the most Linux takes; pass large values on stdin or in a file` };
+
+/** Milliseconds to wait for an environment. */
+const queueTimeoutMs = z.number().int().min(1).max(timing.runTimeoutMax).default(timing.queueWait);
+
 /** What a producer asks for: one command in one environment. References instead of secrets. */
 export const runRequest = z
   .strictObject({
-    /** The program and its arguments; no shell in between. */
-    command: z.array(argument).min(1, "names no program; give at least one argument").max(10_000),
-    /** Directory to start in, inside the workspace. */
-    cwd: text(4096).optional(),
-    env: environmentVariables.default({}),
-    /** Given to the command's standard input, then closed. Base64, so that any bytes may be given. */
-    stdin: z.base64("must be base64").max(Math.ceil(limits.stdin / 3) * 4, `is larger than ${limits.stdin} bytes; put it into the workspace`).optional(),
+    ...command,
     workspace: workspaceSource.default({ kind: "none" }),
-    /** Milliseconds the command may run. */
-    timeoutMs: z.number().int().min(1).max(timing.runTimeoutMax).default(timing.runTimeout),
-    /** Milliseconds the run may wait for its environment. */
-    queueTimeoutMs: z.number().int().min(1).max(timing.runTimeoutMax).default(timing.queueWait),
-    /** Bytes kept of each of stdout and stderr. */
-    outputLimit: z.number().int().min(0).max(limits.outputMax).default(limits.output),
+    queueTimeoutMs,
     /** The environment asked for at each level; the first given wins. */
     environment: z
       .strictObject({
@@ -65,11 +76,27 @@ export const runRequest = z
       })
       .default({}),
   })
-  .refine(
-    (r) => [...r.command, ...Object.entries(r.env).map(([k, v]) => `${k}=${v}`)].reduce((n, a) => n + bytes(a) + 1, 0) <= limits.argv,
-    { path: ["env"], message: `together with the arguments is more than ${limits.argv} bytes, the most Linux takes; pass large values on stdin or in a file` },
-  );
+  .refine(fitsLinux, tooMuch);
 export type RunRequest = z.infer<typeof runRequest>;
 export type RunRequestInput = z.input<typeof runRequest>;
+
+/** What is asked for with an ad-hoc lease. */
+export const leaseRequest = z.strictObject({
+  /** Name or id; without it the company's default, else its local one. */
+  environment: text(200).optional(),
+  queueTimeoutMs,
+  /** Milliseconds from `active` on after which no renewal helps. */
+  maxLifeMs: z.number().int().min(1).max(timing.adHocLifeMax).default(timing.adHocLife),
+});
+export type LeaseRequest = z.infer<typeof leaseRequest>;
+export type LeaseRequestInput = z.input<typeof leaseRequest>;
+
+/** One command in an ad-hoc lease. */
+export const executionRequest = z.strictObject(command).refine(fitsLinux, tooMuch);
+export type ExecutionRequest = z.infer<typeof executionRequest>;
+export type ExecutionRequestInput = z.input<typeof executionRequest>;
+
+/** What a command is given that may be secret. Only who starts it needs it. */
+export type CommandInput = Pick<ExecutionRequest, "env" | "stdin">;
 
 export const idempotencyKey = text(200).regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces");

@@ -4,14 +4,16 @@ import { limits } from "../domain/defaults.ts";
 import { invalid } from "../domain/errors.ts";
 import { authenticate } from "./authenticate.ts";
 import { boardRoutes } from "./board.ts";
+import { defaultEnvironmentRoutes } from "./default-environment.ts";
+import { environmentProbeRoutes } from "./environment-probes.ts";
 import { environmentRoutes } from "./environments.ts";
+import { executionRoutes } from "./executions.ts";
 import { healthRoutes } from "./health.ts";
 import { leaseRoutes } from "./leases.ts";
 import { logRequests } from "./log-requests.ts";
 import type { ApiEnv, ApiParts } from "./parts.ts";
 import { problemOf } from "./problem.ts";
-import { runEventsRoutes } from "./run-events.ts";
-import { runOutputRoutes } from "./run-output.ts";
+import { runStreamRoutes } from "./run-streams.ts";
 import { runRoutes } from "./runs.ts";
 import { refuseUnknown } from "./unknown-routes.ts";
 
@@ -23,10 +25,12 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
   api.use("/v1/*", authenticate(parts.db));
   api.use("/v1/*", bodyLimit({ maxSize: limits.body, onError: tooLarge }));
   runRoutes(api, parts);
-  runOutputRoutes(api, parts);
-  runEventsRoutes(api, parts);
+  runStreamRoutes(api, parts);
   environmentRoutes(api, parts);
+  environmentProbeRoutes(api, parts);
+  defaultEnvironmentRoutes(api, parts);
   leaseRoutes(api, parts);
+  executionRoutes(api, parts);
   api.get("/queues/", (c) => c.redirect("/queues"));
   api.route("/queues", boardRoutes(parts));
 

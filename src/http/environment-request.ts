@@ -15,6 +15,8 @@ export const environmentRequest = z.strictObject({
   maxLeases: z.number().int().min(1).max(1_000_000).optional(),
   metadata: z.record(z.string().max(200), z.json()).default({}),
 });
+/** An environment that is not saved yet, to look at. */
+export const unsavedEnvironment = environmentRequest.pick({ driver: true, config: true });
 export type EnvironmentRequest = z.output<typeof environmentRequest>;
 
 /** The backend that serves such an environment: its driver, and where that has several providers, which. */

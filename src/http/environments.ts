@@ -1,14 +1,20 @@
 import type { Hono } from "hono";
-import { insertActivity } from "../db/activity.ts";
-import type { Db } from "../db/client.ts";
-import { type Environment, findEnvironment, insertEnvironment, listEnvironments } from "../db/environments.ts";
-import { invalid } from "../domain/errors.ts";
-import { isId } from "../domain/ids.ts";
+import { z } from "zod";
+import { getCompany } from "../db/companies.ts";
+import { environmentStatuses, getEnvironment, insertEnvironment, listEnvironments } from "../db/environments.ts";
+import { driverKinds } from "../domain/driver-kind.ts";
 import { parse } from "../domain/parse.ts";
 import { backendFor, environmentRequest } from "./environment-request.ts";
 import { pageOf, pageQuery, readJson, readQuery } from "./input.ts";
+import { noteActivity } from "./note-activity.ts";
 import type { ApiEnv, ApiParts } from "./parts.ts";
 import { presentEnvironment } from "./present.ts";
+
+const listQuery = {
+  ...pageQuery,
+  driver: z.enum(driverKinds, `must be one of ${driverKinds.join(", ")}`).optional(),
+  status: z.enum(environmentStatuses, `must be one of ${environmentStatuses.join(", ")}`).optional(),
+};
 
 export function environmentRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
   const { db } = parts;
@@ -27,45 +33,28 @@ export function environmentRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
       maxLeases: wanted.maxLeases ?? null,
       metadata: wanted.metadata,
     });
-    await noteCreated(parts, made);
-    return c.json(presentEnvironment(made), 201, { location: `/v1/environments/${made.id}` });
-  });
-
-  api.get("/v1/environments", async (c) => {
-    const { limit, cursor } = readQuery(c, pageQuery);
-    const rows = await listEnvironments(db, c.var.identity.companyId, { limit: limit + 1, ...(cursor === undefined ? {} : { after: cursor }) });
-    return c.json(pageOf(rows, limit, (row) => row.name, presentEnvironment));
-  });
-
-  api.get("/v1/environments/:id", async (c) => {
-    readQuery(c, {});
-    return c.json(presentEnvironment(await byIdOrName(parts, c.var.identity.companyId, c.req.param("id"))));
-  });
-}
-
-/** A name may look like an id: the id counts first. */
-async function byIdOrName({ db }: ApiParts, companyId: string, wanted: string): Promise<Environment> {
-  const byId = isId(wanted) ? await findEnvironment(db, companyId, wanted) : undefined;
-  const found = byId ?? (await byName(db, companyId, wanted));
-  if (found === undefined) throw invalid("environment_not_found", `no environment has the id or name ${wanted.slice(0, 100)}`, { status: 404 });
-  return found;
-}
-
-/** Postgres takes no NUL in a text, so no name has one. */
-const byName = async (db: Db, companyId: string, name: string): Promise<Environment | undefined> =>
-  name.includes("\0") ? undefined : (await listEnvironments(db, companyId, { limit: 1, name }))[0];
-
-/** Tells the company. Failing to tell fails nothing: it is only logged. */
-async function noteCreated({ db, log }: ApiParts, made: Environment): Promise<void> {
-  try {
-    await insertActivity(db, {
+    await noteActivity(parts, {
       companyId: made.companyId,
       action: "environment.created",
       entityType: "environment",
       entityId: made.id,
       details: { name: made.name, driver: made.driver, backend: made.backend },
     });
-  } catch (err) {
-    log.warn({ err, environment: made.id }, "could not note environment.created");
-  }
+    return c.json(presentEnvironment(made, null), 201, { location: `/v1/environments/${made.id}` });
+  });
+
+  api.get("/v1/environments", async (c) => {
+    const { limit, cursor, driver, status } = readQuery(c, listQuery);
+    const { companyId } = c.var.identity;
+    const rows = await listEnvironments(db, companyId, { limit: limit + 1, after: cursor, driver, status });
+    const { defaultEnvironmentId } = await getCompany(db, companyId);
+    return c.json(pageOf(rows, limit, (row) => row.name, (row) => presentEnvironment(row, defaultEnvironmentId)));
+  });
+
+  api.get("/v1/environments/:id", async (c) => {
+    readQuery(c, {});
+    const { companyId } = c.var.identity;
+    const found = await getEnvironment(db, companyId, c.req.param("id"));
+    return c.json(presentEnvironment(found, (await getCompany(db, companyId)).defaultEnvironmentId));
+  });
 }

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { Identity } from "../db/companies.ts";
 import type { Db } from "../db/client.ts";
 import type { Bells } from "../domain/bells.ts";
+import type { Probes } from "../domain/probe.ts";
 import type { OutputNotices } from "../output/follow.ts";
 
 /** What the API is built from. */
@@ -10,6 +11,7 @@ export interface ApiParts {
   readonly db: Db;
   readonly bells: Bells;
   readonly notices: OutputNotices;
+  readonly probes: Probes;
   readonly log: Logger;
   /** This process, for event rows. */
   readonly who: string;

@@ -1,5 +1,6 @@
 import type * as wire from "../client/wire.ts";
 import type { Environment } from "../db/environments.ts";
+import type { Execution } from "../db/executions.ts";
 import type { Lease, LeaseEventRow } from "../db/leases.ts";
 import type { RunSituation } from "../db/runs.ts";
 import { resultOf } from "../domain/outcome.ts";
@@ -31,35 +32,53 @@ export function presentRun({ run, lease, execution }: RunSituation): wire.RunSum
     environmentId: run.environmentId,
     environmentReason: run.environmentReason,
     lease: lease === null ? null : { id: lease.id, state: lease.state, backend: lease.backend, failureReason: lease.failureReason },
-    execution:
-      execution === null
-        ? null
-        : {
-            id: execution.id,
-            state: execution.state,
-            stdoutBytes: execution.stdoutBytes,
-            stderrBytes: execution.stderrBytes,
-            stdoutDropped: execution.stdoutDropped,
-            stderrDropped: execution.stderrDropped,
-            outputComplete: execution.outputComplete,
-            killed: execution.killed,
-            startedAt: iso(execution.startedAt),
-            firstOutputAt: iso(execution.firstOutputAt),
-            finishedAt: iso(execution.finishedAt),
-          },
+    execution: execution === null ? null : presentProgress(execution),
     cancelRequestedAt: iso(run.cancelRequestedAt),
     createdAt: run.createdAt.toISOString(),
     endedAt: iso(run.endedAt),
   };
 }
 
-export const presentEnvironment = (row: Environment): wire.Environment => ({
+/** How far an execution has got. */
+const presentProgress = (row: Execution): wire.RunExecution => ({
+  id: row.id,
+  state: row.state,
+  stdoutBytes: row.stdoutBytes,
+  stderrBytes: row.stderrBytes,
+  stdoutDropped: row.stdoutDropped,
+  stderrDropped: row.stderrDropped,
+  outputComplete: row.outputComplete,
+  killed: row.killed,
+  startedAt: iso(row.startedAt),
+  firstOutputAt: iso(row.firstOutputAt),
+  finishedAt: iso(row.finishedAt),
+});
+
+export const presentExecution = (row: Execution): wire.ExecutionSummary => ({
+  ...presentProgress(row),
+  leaseId: row.leaseId,
+  runId: row.runId,
+  result: row.outcome === null ? null : resultOf(row.outcome),
+  outcome: row.outcome,
+  command: row.argv,
+  cwd: row.cwd,
+  envNames: row.envNames,
+  timeoutMs: row.timeoutMs,
+  outputLimit: row.outputLimit,
+  idempotencyKey: row.idempotencyKey,
+  killReason: row.killReason,
+  killAskedAt: iso(row.killAskedAt),
+  createdAt: row.createdAt.toISOString(),
+});
+
+export const presentEnvironment = (row: Environment, defaultId: string | null): wire.Environment => ({
   id: row.id,
   name: row.name,
   description: row.description,
   driver: row.driver,
   backend: row.backend,
   status: row.status,
+  isDefault: row.id === defaultId,
   config: row.config,
   envNames: Object.keys(row.envVars),
   maxLeases: row.maxLeases,
@@ -79,6 +98,7 @@ export const presentLease = (row: Lease): wire.LeaseSummary => ({
   runId: row.runId,
   issueId: row.issueId,
   executionWorkspaceId: row.executionWorkspaceId,
+  idempotencyKey: row.idempotencyKey,
   host: row.host,
   fence: row.fence,
   target: row.target,

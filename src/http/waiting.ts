@@ -2,7 +2,8 @@ import type { Waiting } from "../client/wire.ts";
 import type { Db } from "../db/client.ts";
 import { findEnvironment } from "../db/environments.ts";
 import { queuePosition } from "../db/lease-claims.ts";
-import type { Lease } from "../db/leases.ts";
+import type { Execution } from "../db/executions.ts";
+import { findLease, type Lease } from "../db/leases.ts";
 import type { RunSituation } from "../db/runs.ts";
 import { livingBackends, unserved } from "../db/workers.ts";
 
@@ -21,17 +22,25 @@ export async function waitingOf(db: Db, { run, lease, execution }: RunSituation)
         (run.claimUntil === null ? { code: "worker", reason: "waits for a worker to put the workspace in" } : { code: "workspace", reason: "its workspace is being put in" })
       );
     case "executing":
-      if (lease === null || execution === null || execution.state === "running" || execution.state === "final") return null;
-      return (
-        (await notServed(db, lease)) ??
-        (execution.claimUntil === null ? { code: "worker", reason: "waits for a worker to start its command" } : { code: "starting", reason: "its command is being started" })
-      );
+      return execution === null ? null : waitingToStart(db, execution);
     default:
       return null;
   }
 }
 
-async function waitingForLease(db: Db, lease: Lease): Promise<Waiting | null> {
+/** What an execution that has not started waits for. */
+export async function waitingToStart(db: Db, execution: Execution): Promise<Waiting | null> {
+  if (execution.state === "running" || execution.state === "final") return null;
+  const lease = await findLease(db, execution.leaseId);
+  if (lease === undefined) return null;
+  return (
+    (await notServed(db, lease)) ??
+    (execution.claimUntil === null ? { code: "worker", reason: "waits for a worker to start its command" } : { code: "starting", reason: "its command is being started" })
+  );
+}
+
+/** What a lease that has not got its place yet waits for. */
+export async function waitingForLease(db: Db, lease: Lease): Promise<Waiting | null> {
   if (lease.state !== "requested" && lease.state !== "acquiring") return null;
   const nobody = await notServed(db, lease);
   if (nobody !== null) return nobody;
@@ -48,10 +57,13 @@ async function waitingForLease(db: Db, lease: Lease): Promise<Waiting | null> {
   return { code: "worker", reason: `waits for a worker of ${lease.backend}` };
 }
 
+/** What to tell who waits for a backend that nobody serves. */
+export const noWorkerServes = (backend: string): string => `no living worker serves backend ${backend}; start one with \`leasehold worker --backends ${backend}\``;
+
 async function notServed(db: Db, lease: Lease): Promise<Waiting | null> {
   if (lease.host === null) {
     if ((await unserved(db, [lease.backend])).length === 0) return null;
-    return { code: "no_worker", reason: `no living worker serves backend ${lease.backend}; start one with \`leasehold worker --backends ${lease.backend}\`` };
+    return { code: "no_worker", reason: noWorkerServes(lease.backend) };
   }
   const served = await livingBackends(db);
   if (served.some((s) => s.backend === lease.backend && s.host === lease.host)) return null;

@@ -9,6 +9,7 @@ import { callDriver } from "./call.ts";
 import type { WorkerFleet } from "./fleet.ts";
 import { keepClaim } from "./keep-claim.ts";
 import { noteActivity } from "./note-activity.ts";
+import { providerExpiry } from "./provider-timer.ts";
 
 /**
  * Takes the next due lease of a backend and brings it to `active`. False when there was none to take.
@@ -47,7 +48,7 @@ async function acquire(fleet: WorkerFleet, driver: Driver, lease: Lease, claim: 
     () => extendLeaseClaim(fleet.db, lease.id, claim),
     (err) => fleet.log.error({ err, lease: lease.id }, "could not extend a claim"),
   );
-  const expiresAt = new Date(Date.now() + timing.leaseLife);
+  const expiresAt = providerExpiry(lease, new Date(Date.now() + timing.leaseLife));
   try {
     const made = await callDriver(fleet, driver, lease, kept.lost, (context) =>
       driver.acquire(context, {
@@ -68,7 +69,8 @@ async function acquire(fleet: WorkerFleet, driver: Driver, lease: Lease, claim: 
         metadata: made.metadata,
         attempt: 0,
         acquiredAt: inMs(0),
-        expiresAt: inMs(timing.leaseLife),
+        expiresAt: inMs(Math.min(timing.leaseLife, lease.maxLifeMs ?? timing.leaseLife)),
+        ...(lease.maxLifeMs === null ? {} : { maxExpiresAt: inMs(lease.maxLifeMs) }),
       },
     });
     await noteActivity(fleet, active, "environment.lease_acquired");

@@ -1,5 +1,5 @@
 import { findEnvironment } from "../db/environments.ts";
-import { moveExecution } from "../db/executions.ts";
+import { findInput, moveExecution } from "../db/executions.ts";
 import { findRequest } from "../db/runs.ts";
 import { isKind } from "../domain/errors.ts";
 import { type Outcome, outcomeBeforeStart } from "../domain/outcome.ts";
@@ -19,11 +19,12 @@ const nothingDropped = { stdout: 0, stderr: 0 };
  * starts under the same id, and the directory says whether that already happened (I6).
  */
 export async function bringToRunning(work: Attempt): Promise<boolean> {
-  const { fleet, place, caller, claim, kill, state } = work;
+  const { fleet, lease, place, caller, claim, kill, state } = work;
   if (state.current.state === "created") {
-    if (kill.reason !== null) {
+    const reason = kill.reason ?? (lease.state === "active" ? null : "lease_ended");
+    if (reason !== null) {
       await place.plant(caller);
-      await finish(work, outcomeBeforeStart(kill.reason));
+      await finish(work, outcomeBeforeStart(reason));
       return false;
     }
     // Checked before the intent: what cannot be met ends as `not_started`.
@@ -57,8 +58,8 @@ async function start(work: Attempt, spec: CommandSpec): Promise<boolean> {
     return false;
   }
   state.current = await moveExecution(fleet.db, state.current, "started", claim);
-  // Who watches the run need not wait for its first byte to see that it runs.
-  if (state.current.runId !== null) await fleet.bells.moved(state.current.runId);
+  // Who watches need not wait for its first byte to see that it runs.
+  await fleet.bells.moved(state.current.runId ?? state.current.id);
   return true;
 }
 
@@ -78,9 +79,11 @@ const finish = (work: Attempt, outcome: Outcome): Promise<void> =>
 
 async function resolveSpec(work: Attempt): Promise<CommandSpec> {
   const { fleet, lease, session, state } = work;
-  const runId = state.current.runId;
-  const request = runId === null ? undefined : await findRequest(fleet.db, runId);
-  if (runId === null || request === undefined) throw new Error(`execution ${state.current.id} has no run`);
-  const environment = lease.environmentId === null ? undefined : await findEnvironment(fleet.db, lease.companyId, lease.environmentId);
-  return commandSpec(state.current, { id: runId, request }, environment, session);
+  const { id, runId } = state.current;
+  const [input, environment] = await Promise.all([
+    runId === null ? findInput(fleet.db, id) : findRequest(fleet.db, runId),
+    lease.environmentId === null ? undefined : findEnvironment(fleet.db, lease.companyId, lease.environmentId),
+  ]);
+  if (input === undefined) throw new Error(`nothing says what execution ${id} is given`);
+  return commandSpec(state.current, input, environment, session);
 }

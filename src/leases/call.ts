@@ -14,7 +14,8 @@ export async function callDriver<T>(fleet: Fleet, driver: Driver, lease: Lease, 
   try {
     return await verb({ signal, log, fence: lease.fence });
   } catch (error) {
-    if (error instanceof LeaseholdError) throw error;
+    const late = limit.aborted && !stop.aborted;
+    if (error instanceof LeaseholdError && !(late && error.kind === "cancelled")) throw error;
     if (limit.aborted) throw transient("provider_timeout", `${lease.backend} did not answer within ${driver.facts.callTimeoutMs} ms`, { cause: error });
     log.error({ err: error }, "driver threw an error that it should have translated");
     throw transient("provider_failed", error instanceof Error ? error.message : String(error), { cause: error });

@@ -1,4 +1,4 @@
-import { openExecutions, askKill } from "../db/executions.ts";
+import { openExecutions } from "../db/executions.ts";
 import { claimRelease } from "../db/lease-claims.ts";
 import { extendLeaseClaim, type Lease, moveLease } from "../db/leases.ts";
 import { inMs } from "../db/rows.ts";
@@ -6,6 +6,7 @@ import { type Claim, newClaim } from "../domain/claim.ts";
 import { attempts, backoff, timing } from "../domain/defaults.ts";
 import { isKind, LeaseholdError, reasonOf, transient } from "../domain/errors.ts";
 import { callDriver } from "./call.ts";
+import { endExecution } from "./end-execution.ts";
 import { execute } from "./execute.ts";
 import type { WorkerFleet } from "./fleet.ts";
 import { keepClaim } from "./keep-claim.ts";
@@ -51,8 +52,8 @@ async function settle(fleet: WorkerFleet, lease: Lease, signal: AbortSignal): Pr
   const open = await openExecutions(fleet.db, lease.id);
   const ended = await Promise.all(
     open.map(async (execution) => {
-      await askKill(fleet.db, execution.id, "lease_ended");
-      await fleet.bells.execution(execution.id);
+      // What nobody has begun to start needs no place to end.
+      if (await endExecution(fleet, execution, "lease_ended")) return true;
       const result = await execute(fleet, execution.id, signal);
       if (result === "later") throw transient("execution_unsettled", `execution ${execution.id} could not be brought to its end`);
       return result === "final";

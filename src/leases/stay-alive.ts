@@ -2,6 +2,7 @@ import { renewLease } from "../db/leases.ts";
 import { timing } from "../domain/defaults.ts";
 import type { Attempt } from "./attempt.ts";
 import { callDriver } from "./call.ts";
+import { providerExpiry } from "./provider-timer.ts";
 
 /**
  * Renews the lease, the provider's own timer and the supervisor's watchdog while this worker follows the command: now,
@@ -14,13 +15,14 @@ export async function stayAlive(work: Attempt): Promise<AsyncDisposable> {
       const expiresAt = await renewLease(fleet.db, lease.id, lease.fence, { by: { execution: work.state.current.id, claim: work.claim } });
       if (expiresAt === null) return;
       await place.beat(caller);
-      await callDriver(fleet, driver, lease, signal, (context) => driver.extend(context, { key: lease.resourceKey, handle: lease.handle }, expiresAt));
+      await callDriver(fleet, driver, lease, signal, (context) => driver.extend(context, { key: lease.resourceKey, handle: lease.handle }, providerExpiry(lease, expiresAt)));
     } catch (err) {
       if (!signal.aborted) log.warn({ err }, "could not renew; will try again");
     }
   };
-  // A command that was just started has its full time; one that was taken over may be close to its end.
-  let under = work.state.current.offer > 1 ? renew() : Promise.resolve();
+  // The lease of a run whose command was just started has its full time, for the reaper has renewed it so far. One that
+  // was taken over may be close to its end; so may an ad-hoc lease, whose holder alone has renewed it.
+  let under = work.state.current.offer > 1 || lease.runId === null ? renew() : Promise.resolve();
   const timer = setInterval(() => {
     under = under.then(renew);
   }, timing.leaseRenew);

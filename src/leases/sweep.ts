@@ -65,7 +65,7 @@ async function moveAll(fleet: Fleet, leases: readonly Lease[], event: LeaseEvent
   const moved: Lease[] = [];
   for (const lease of leases) {
     try {
-      moved.push(await moveLease(fleet.db, lease, { event, who: fleet.who, why, patch: patchFor(event, why) }));
+      moved.push(await moveLease(fleet.db, lease, { event, who: fleet.who, why, patch: patchFor(event, why), unlessRenewed: event === "expire" }));
     } catch (error) {
       // One row that cannot be moved must not keep the others waiting.
       if (!isKind(error, "stale")) fleet.log.error({ err: error, lease: lease.id }, `could not ${event} a lease`);

@@ -1,5 +1,5 @@
 import type { Db } from "../db/client.ts";
-import { findExecution } from "../db/executions.ts";
+import { type Execution, findExecution } from "../db/executions.ts";
 import { readOutput } from "../db/output.ts";
 import { isOutage } from "../db/retry.ts";
 import { timing } from "../domain/defaults.ts";
@@ -41,17 +41,7 @@ export async function* followOutput(
       try {
         const execution = await findExecution(parts.db, executionId);
         if (execution === undefined) return;
-        for (const [stream, start] of offsets) {
-          const durable = stream === "stdout" ? execution.stdoutBytes : execution.stderrBytes;
-          let at = start;
-          while (at < durable && !signal.aborted) {
-            const bytes = await readOutput(parts.db, executionId, stream, at);
-            if (bytes.length === 0) break;
-            yield { stream, start: at, bytes };
-            at += bytes.length;
-            offsets.set(stream, at);
-          }
-        }
+        yield* durableOutput(parts.db, execution, offsets, signal);
         // What was durable when the row was final is all there is.
         if (execution.state === "final" || !live) return;
       } catch (error) {
@@ -62,5 +52,19 @@ export async function* followOutput(
   } finally {
     silence();
     signal.removeEventListener("abort", bell.ring);
+  }
+}
+
+/** What was durable beyond `offsets` when `execution` was read. The offsets move along with what is given. */
+export async function* durableOutput(db: Db, execution: Execution, offsets: Map<StreamName, number>, signal: AbortSignal): AsyncGenerator<OutputPiece> {
+  for (const [stream, start] of offsets) {
+    const durable = execution[`${stream}Bytes`];
+    for (let at = start; at < durable && !signal.aborted; ) {
+      const bytes = await readOutput(db, execution.id, stream, at);
+      if (bytes.length === 0) break;
+      at += bytes.length;
+      offsets.set(stream, at);
+      yield { stream, start: at - bytes.length, bytes };
+    }
   }
 }

@@ -1,20 +1,10 @@
-import { createHash } from "node:crypto";
 import { getCompany } from "../db/companies.ts";
 import type { Db } from "../db/client.ts";
 import { acceptRun as writeDown, type Run } from "../db/runs.ts";
 import type { Bells } from "../domain/bells.ts";
 import { parse } from "../domain/parse.ts";
 import { idempotencyKey, runRequest } from "../domain/request.ts";
-
-/** The same request gives the same hash, whatever the order of its keys. */
-function requestHash(request: unknown): Buffer {
-  const canonical = JSON.stringify(request, (_key, value: unknown) =>
-    value !== null && typeof value === "object" && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
-  );
-  return createHash("sha256").update(canonical).digest();
-}
+import { requestHash } from "../domain/request-hash.ts";
 
 /**
  * Accepts a run: from here on it is ours, whatever dies. Asking again with the same key gives the same run.

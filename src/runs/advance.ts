@@ -1,5 +1,5 @@
 import type { Db } from "../db/client.ts";
-import { abandonExecution, askKill, insertExecution } from "../db/executions.ts";
+import { insertExecution } from "../db/executions.ts";
 import { moveLease } from "../db/leases.ts";
 import { findSituation, moveRun, restRun, type Run, type RunSituation } from "../db/runs.ts";
 import { inMs } from "../db/rows.ts";
@@ -10,6 +10,7 @@ import { isKind, LeaseholdError } from "../domain/errors.ts";
 import { newId } from "../domain/ids.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { decideRun, type RunFacts, type RunMove } from "../domain/run.ts";
+import { endExecution } from "../leases/end-execution.ts";
 import type { Fleet } from "../leases/fleet.ts";
 import { requestLease } from "../leases/request.ts";
 import { chooseEnvironment } from "./choose-environment.ts";
@@ -106,13 +107,7 @@ async function carryOut(fleet: Fleet, situation: RunSituation, move: Exclude<Run
       return [{ verb: "execute", backend: lease.backend, host: lease.host, id, offer: 0 }];
     }
     case "kill": {
-      if (execution === null) return [];
-      if (await abandonExecution(fleet.db, execution.id, move.reason)) {
-        await fleet.bells.run(run.id, `abandoned-${run.version}`);
-      } else {
-        await askKill(fleet.db, execution.id, move.reason);
-        await fleet.bells.execution(execution.id);
-      }
+      if (execution !== null) await endExecution(fleet, execution, move.reason);
       return [];
     }
     case "give_back":

@@ -1,8 +1,8 @@
 # Tells the watchdog that somebody still cares. Answers: ok, stale, gone, busy.
 control=$1 id=$2 fence=$3 offer=$4
 lock
-[ -e "$control/x/$id/beat" ] || answer ok
+[ -e "$control/x/$id/notes" ] || answer ok
 check_offer
 now
-put "$control/x/$id/beat" "$now"
+note "$control/x/$id" beat "$now"
 answer ok

@@ -2,14 +2,14 @@
 # descriptor 5 is to be the command's standard error. What it becomes follows below.
 umask 022
 start_time $$
-put pid "$$ $started"
+note . pid "$$ $started"
 # Whoever ends an execution first says so and then looks for a pid; this is the other half.
-read -r killed _ <killed
+noted . killed killed _
 [ "$killed" = 0 ] || kill -KILL $$
 here=$PWD
 # Why the command could not be executed.
 failed() {
-	put "$here/spawn" "$1"
+	note "$here" spawn "$1"
 }
 unset OLDPWD SHLVL
 # The program is found by this PATH unless the command's variables bring another one; not exported.

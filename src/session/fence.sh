@@ -25,7 +25,7 @@ unlock() {
 
 # check_offer: the same for one execution, whose directory is there. Under the lock.
 check_offer() {
-	read -r seen _ <"$control/x/$id/offer"
+	noted "$control/x/$id" offer seen _
 	[ "$offer" -ge "$seen" ] || answer stale
-	[ "$offer" -eq "$seen" ] || put "$control/x/$id/offer" "$offer"
+	[ "$offer" -eq "$seen" ] || note "$control/x/$id" offer "$offer"
 }

@@ -8,15 +8,15 @@ check_offer
 [ ! -e tombstone ] || answer nothing
 
 # A worker that lost the execution may hang with its follower still attached.
-read -r boot _ <boot
+noted . boot boot _
 read -r current <"$boot_id_file"
-if [ "$boot" = "$current" ]; then
+if [ "$boot" = "$current" ] && [ -e followers ]; then
 	while read -r other pid started_at; do
 		[ "$other" -ge "$offer" ] || kill_exactly "$pid" "$started_at" TERM
 	done <followers
 fi
 printf 'following\n'
-exec 6<&0 7<alive
+exec 6<&0 7<notes
 if flock -n -s 7; then
 	unlock
 	tail -c "+$((out_from + 1))" out 2>/dev/null &
@@ -28,7 +28,7 @@ exec 7<&-
 
 # This process ends with the supervisor. The tails watch it, not the supervisor: it is our own child, so its pid
 # cannot become another's before we have waited for it.
-flock -s 7 7<alive 8>&- 6<&- >/dev/null 2>&1 &
+flock -s 7 7<notes 8>&- 6<&- >/dev/null 2>&1 &
 waiter=$!
 # The interval only matters where inotify is not to be had.
 tail -c "+$((out_from + 1))" -f -s 0.1 --pid=$waiter out 2>/dev/null 8>&- 6<&- &

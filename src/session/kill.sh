@@ -9,34 +9,34 @@ read_init "$here"
 if [ ! -e "$control/marker" ] || [ ! -d "$here" ]; then
 	now
 	deadline=$((now + grace))
-	[ ! -e "$here/killed" ] || [ -e "$here/rc" ] || put "$here/killed" "$deadline"
+	[ ! -e "$here/notes" ] || [ -e "$here/rc" ] || note "$here" killed "$deadline"
 	end_tree "$deadline" TERM || answer unverified
 	answer swept
 fi
 lock
 check_offer
 [ ! -e "$here/tombstone" ] || answer swept
-read -r boot _ <"$here/boot"
+noted "$here" boot boot _
 read -r current <"$boot_id_file"
 # Another kernel runs by now: no process of before is alive, and the pids are others'.
 [ "$boot" = "$current" ] || answer swept
 now
 deadline=$((now + grace))
 # Said before the pid is looked for; the command's process writes its pid and then looks here.
-[ -e "$here/rc" ] || put "$here/killed" "$deadline"
+[ -e "$here/rc" ] || note "$here" killed "$deadline"
 unlock
 # It may have been recorded only now.
 read_init "$here"
 
 # The number of the process group is the command's as long as its supervisor waits for it, or its leader lives.
 trusted=
-if flock -n -s 7 7<"$here/alive"; then
+if flock -n -s 7 7<"$here/notes"; then
 	# A supervisor that died before it read them needs them no more; they hold values of variables.
 	rm -f "$here/spec" "$here/in"
 else
 	trusted=yes
 fi
-read -r pid pid_started _ <"$here/pid"
+noted "$here" pid pid pid_started _
 [ "$pid" = - ] && pid=
 if [ -n "$pid" ]; then
 	if start_time "$pid" && [ "$started" = "$pid_started" ]; then trusted=yes; fi
@@ -44,7 +44,7 @@ if [ -n "$pid" ]; then
 fi
 end_tree "$deadline" TERM || answer unverified
 # The supervisor writes the status now. It also may only just have been about to start the command.
-flock -s -w 5 7 7<"$here/alive" || answer unverified
+flock -s -w 5 7 7<"$here/notes" || answer unverified
 list_tree
 [ -z "$tree" ] || answer unverified
 # A namespace whose first process is gone holds nobody.

@@ -16,10 +16,10 @@ const hundredths = (ms: number): string => String(Math.max(1, Math.ceil(ms / 10)
 
 /** The execution of that id at a session's place. See `docs/runs.md` for how it outlives whoever started it. */
 export function executionPlace(session: Session, executionId: string): ExecutionPlace {
-  if (session.executions !== null) return session.executions(executionId);
   if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/.test(executionId)) {
     throw invalid("execution_id_invalid", "an execution's id is made of letters, digits, _ and -");
   }
+  if (session.executions !== null) return session.executions(executionId);
   const here = [session.places.control, executionId];
   const as = (caller: Caller): string[] => [...here, String(caller.fence), String(caller.offer)];
 

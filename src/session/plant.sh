@@ -5,7 +5,7 @@ umask 077
 stage=$control/x/.$id.$$
 mkdir "$stage" 2>/dev/null || { mkdir "$control/x" 2>/dev/null; mkdir "$stage"; } || exit 1
 trap 'rm -rf "$stage"' EXIT
-put "$stage/offer" "$offer"
+make_notes "$stage" "$offer" 0 -
 : >"$stage/tombstone"
 lock
 if [ -e "$control/x/$id" ]; then

@@ -2,7 +2,7 @@
 # Answers: started, exists, stale, gone, busy, cut_off (standard input ended early; nothing was started).
 #
 # The execution's directory is prepared aside, complete, and gets its name by one rename under the lease's lock; that
-# name is the only arbiter of whether the command started. From before it has its name, its file `alive` is locked by
+# name is the only arbiter of whether the command started. From before it has its name, its file `notes` is locked by
 # this process, and then by the supervisor, which inherits the lock. So: no lock and no status means nobody will ever
 # write a status, whoever died in between, and no pid needs to be believed.
 control=$1 id=$2 fence=$3 offer=$4 script_bytes=$5 stdin_bytes=$6
@@ -12,7 +12,6 @@ umask 077
 # copy BYTES FILE: takes exactly so many bytes off standard input.
 copy() {
 	: >"$2"
-	[ "$1" -gt 0 ] || return 0
 	copied=$(dd bs=65536 iflag=fullblock,count_bytes count="$1" 2>&1 >"$2") || return 1
 	copied=${copied##* out}
 	# shellcheck disable=SC2086
@@ -24,36 +23,25 @@ copy() {
 stage=$control/x/.$id.$$
 mkdir "$stage" 2>/dev/null || { mkdir "$control/x" 2>/dev/null; mkdir "$stage"; } || exit 1
 trap 'rm -rf "$stage"' EXIT
-copy "$script_bytes" "$stage/spec" && copy "$stdin_bytes" "$stage/in" || answer cut_off
+copy "$script_bytes" "$stage/spec" || answer cut_off
+# A command that is another user may open its standard input again, as /dev/stdin; the way here by name is closed.
+[ "$4" != enclosed ] || umask 033
+[ "$stdin_bytes" = 0 ] || copy "$stdin_bytes" "$stage/in" || answer cut_off
+umask 077
 now
-put "$stage/offer" "$offer"
-put "$stage/beat" "$now"
-put "$stage/killed" 0
-put "$stage/sup" -
-put "$stage/pid" -
-put "$stage/init" -
-put "$stage/word" -
-put "$stage/how" ""
-put "$stage/spawn" no
-put "$stage/out.count" -
-put "$stage/err.count" -
-put "$stage/rc.new" ""
 read -r boot <"$boot_id_file"
-put "$stage/boot" "$boot"
-# Last argument: the supervisor's text, kept with what it ran; the others are its arguments.
-for supervisor; do :; done
-printf '%s' "$supervisor" >"$stage/supervisor"
+make_notes "$stage" "$offer" "$now" "$boot"
+put "$stage/how" ""
+put "$stage/rc.new" ""
 : >"$stage/out"
 : >"$stage/err"
-: >"$stage/followers"
-mkfifo "$stage/out.pipe" "$stage/err.pipe"
 if [ "$4" = enclosed ]; then
-	mkfifo "$stage/status.pipe"
-	# A command that is another user may open its own descriptors again, as /dev/stderr; the way here by name is closed.
-	chmod 622 "$stage/out.pipe" "$stage/err.pipe" "$stage/status.pipe"
-	chmod 644 "$stage/in"
+	# The same is true of the others.
+	mkfifo -m 622 "$stage/out.pipe" "$stage/err.pipe" "$stage/status.pipe"
+else
+	mkfifo "$stage/out.pipe" "$stage/err.pipe"
 fi
-exec 9>"$stage/alive"
+exec 9<>"$stage/notes"
 flock 9
 
 lock
@@ -67,4 +55,5 @@ unlock
 cd "$control/x/$id" || exit 1
 # In a process of its own: if nobody listens any more, it is that which dies, and not the command before it began.
 (printf 'started\n')
-exec setsid --fork sh "$control/x/$id/supervisor" "$id" "$1" "$2" "$3" "$4" </dev/null >/dev/null 2>&1
+# Last argument: the supervisor's text; the others are its own arguments.
+exec setsid --fork sh -c "$5" supervisor "$id" "$1" "$2" "$3" "$4" </dev/null >/dev/null 2>&1

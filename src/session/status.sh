@@ -9,7 +9,7 @@ if [ ! -d "$here" ]; then
 fi
 [ ! -e "$here/tombstone" ] || answer tombstone
 if [ ! -e "$here/rc" ]; then
-	exec 7<"$here/alive"
+	exec 7<"$here/notes"
 	flock -n -s 7 || answer running
 fi
 if [ -e "$here/rc" ]; then
@@ -17,7 +17,7 @@ if [ -e "$here/rc" ]; then
 	printf '%s\n' "$record"
 	case $record in
 	spawn_failed*)
-		read -r spawn <"$here/spawn"
+		noted "$here" spawn spawn _
 		read -r how <"$here/how"
 		printf '%s\n%s\n' "$spawn" "$how"
 		dd bs=500 count=1 if="$here/err" 2>/dev/null
@@ -26,7 +26,7 @@ if [ -e "$here/rc" ]; then
 	exit 0
 fi
 read -r boot <"$boot_id_file"
-read -r own _ <"$here/boot"
+noted "$here" boot own _
 out=$(wc -c <"$here/out")
 err=$(wc -c <"$here/err")
 answer "orphaned $boot $own $((out)) $((err))"

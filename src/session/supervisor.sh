@@ -1,5 +1,5 @@
 # Runs one command and writes down how it ended. Runs in the execution's directory, in a session of its own, with the
-# lock on `alive` (descriptor 9), which nothing it starts may inherit: the lock is how others see that it lives.
+# lock on `notes` (descriptor 9), which nothing it starts may inherit: the lock is how others see that it lives.
 # Arguments: the execution's id; bytes to keep of each stream; hundredths of a second for watchdog and leftovers; `plain` or
 # `enclosed`.
 id=$1 limit=$2 watchdog=$3 leftover=$4 how_called=$5
@@ -9,7 +9,7 @@ enclosed=
 
 # read_leader: the pid of the command's first process; empty when there never was one.
 read_leader() {
-	read -r leader leader_started _ <pid
+	noted . pid leader leader_started _
 	[ "$leader" != - ] || leader=
 }
 
@@ -34,7 +34,7 @@ pump() {
 		if [ -z "$reads" ] || [ -z "$bytes" ]; then
 			# The disk is full, or the file may not grow. How much of the last read was written is not known.
 			cat >/dev/null
-			put "$1.count" "$(wc -c <"$1") -"
+			note . "$1" "$(wc -c <"$1") -"
 			return
 		fi
 		kept=$((kept + bytes))
@@ -44,7 +44,7 @@ pump() {
 		fi
 	done
 	[ -n "$ended" ] || dropped=$(wc -c)
-	put "$1.count" "$kept $((dropped))"
+	note . "$1" "$kept $((dropped))"
 }
 
 # record: what is told about an enclosed command. First, by what encloses it and before it runs, the namespace's first
@@ -53,11 +53,11 @@ record() {
 	read -r first
 	pid=${first#*\"child-pid\": }
 	pid=${pid%%[!0-9]*}
-	[ -z "$pid" ] || ! start_time "$pid" || put init "$pid $started"
+	[ -z "$pid" ] || ! start_time "$pid" || note . init "$pid $started"
 	told=$(head -c 200)
 	case $told in
-	"began "*) put word "${told%%[!a-z0-9 ]*}" ;;
-	*) put word none ;;
+	"began "*) note . word "${told%%[!a-z0-9 ]*}" ;;
+	*) note . word none ;;
 	esac
 	cat >/dev/null
 }
@@ -67,12 +67,12 @@ record() {
 watch() {
 	while :; do
 		# The supervisor was killed, and the lease has been given back since: its directory is gone.
-		[ -e beat ] && read -r beat _ <beat || return
+		noted . beat beat _ || return
 		now
 		left=$((beat + watchdog - now))
 		[ "$left" -gt 0 ] || break
 		left=$((left + 9))
-		if flock -s -w "$((left / 100)).$((left / 10 % 10))" 8 8<alive; then
+		if flock -s -w "$((left / 100)).$((left / 10 % 10))" 8 8<notes; then
 			[ ! -e rc ] || return
 			# The supervisor was killed. The command goes on until somebody ends it, or nobody cares any more.
 			read_leader
@@ -85,7 +85,7 @@ watch() {
 			sleep 1
 		fi
 	done
-	put killed "$((now + leftover))"
+	note . killed "$((now + leftover))"
 	read_leader
 	read_init .
 	end_tree "$((now + leftover))" TERM
@@ -102,7 +102,7 @@ end_pumps() {
 
 # count NAME: what the pump left, into $kept and $dropped.
 count() {
-	read -r kept dropped _ <"$1.count"
+	noted . "$1" kept dropped _
 	if [ "$kept" = - ]; then
 		kept=$(($(wc -c <"$1")))
 		dropped=-
@@ -117,7 +117,7 @@ interpret() {
 	"began spawn "*" exited "*)
 		kind=spawn_failed code=${1##* }
 		spawn=${1#began spawn }
-		put spawn "${spawn%% *}"
+		note . spawn "${spawn%% *}"
 		;;
 	# Killed with all others in there, in the middle: by one of us, or for want of memory.
 	began) kind=signalled code=9 ;;
@@ -127,7 +127,7 @@ interpret() {
 			kind=signalled code=9
 		else
 			kind=spawn_failed code=126
-			put spawn enclosure
+			note . spawn enclosure
 		fi
 		;;
 	*) kind= ;;
@@ -136,8 +136,9 @@ interpret() {
 }
 
 start_time $$
-put sup "$$ $started"
-exec 3<spec 4<in
+note . supervisor "$$ $started"
+exec 3<spec
+if [ -e in ]; then exec 4<in; else exec 4</dev/null; fi
 # They hold values of variables. Beside them, what a starter left that was killed before it was through.
 rm -f spec in "../.$id".*/spec "../.$id".*/in
 # The parentheses matter: a shell that closes descriptors for a mere function call keeps copies, and so the lock.
@@ -161,8 +162,8 @@ setsid --fork --wait env -i "LEASEHOLD_EXECUTION=$id" sh /proc/self/fd/3 "$PATH"
 	<&4 >out.pipe 5>err.pipe 2<>how 4<&- 6>&- 9>&-
 code=$?
 exec 3<&- 4<&- 6>&-
-read -r killed _ <killed
-read -r spawn _ <spawn
+noted . killed killed _
+noted . spawn spawn _
 read -r how <how
 read_leader
 case $how in
@@ -186,7 +187,7 @@ fi
 [ -n "$kind" ] || exit 1
 if [ -n "$recorder" ]; then
 	wait "$recorder"
-	read -r word <word
+	noted . word word
 	interpret "$word"
 fi
 [ -n "$kind" ] || exit 1
@@ -194,7 +195,7 @@ fi
 # With nobody left to write, the pumps end by themselves; not longer than 2 seconds for one who hides from us.
 now
 drain_until=$((now + 200))
-while read -r out _ <out.count && read -r err _ <err.count && { [ "$out" = - ] || [ "$err" = - ]; }; do
+while noted . out out _ && noted . err err _ && { [ "$out" = - ] || [ "$err" = - ]; }; do
 	now
 	if [ "$now" -ge "$drain_until" ]; then
 		end_pumps

@@ -11,7 +11,7 @@ read_init() {
 	enclosed=
 	[ -p "$1/status.pipe" ] || return 0
 	enclosed=yes
-	read -r init init_started _ <"$1/init"
+	noted "$1" init init init_started _
 	if [ "$init" = - ]; then
 		init=
 		return 0

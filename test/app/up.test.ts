@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Leasehold } from "../../src/client/index.ts";
 import { childEnvironment, readConfig } from "../../src/config.ts";
 import { eventually } from "../support/eventually.ts";
 import { leftovers } from "../support/fleet.ts";
@@ -77,9 +78,10 @@ const slow = ["sh", "-c", "for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 1; done"]
 const whole = "1\n2\n3\n4\n5\n6\n7\n8\n";
 
 describe("leasehold up", () => {
-  it("runs a command, and refuses a second up on its directory by pid and URL", async () => {
+  it("runs a command, looks at its environment, and refuses a second up on its directory by pid and URL", async () => {
     const first = await ready(up());
     expect(await leasehold("run", "--", "sh", "-c", "echo out; echo err >&2; exit 7")).toEqual({ out: "out\n", err: "err\n", code: 7 });
+    expect(await leasehold("env", "probe", "Local")).toMatchObject({ out: expect.stringContaining("It can be used") as string, err: "", code: 0 });
     expect((await stat(join(dataDir, "token"))).mode & 0o777).toBe(0o600);
     const second = await leasehold("up");
     expect(second.code).not.toBe(0);
@@ -125,14 +127,20 @@ describe("leasehold up", () => {
     const first = await ready(up());
     const run = (await leasehold("run", "--detach", "--", "sleep", "600")).out.trim();
     await eventually(async () => expect((await leasehold("run", "show", run, "--json")).out).toContain('"state":"running"'));
+    const lease = (await leasehold("lease", "acquire")).out.trim();
+    const client = new Leasehold({ url: /http:\/\/127\.0\.0\.1:\d+/.exec(first.said())?.[0] ?? "", token: (await readFile(join(dataDir, "token"), "utf8")).trim() });
+    const { id } = await client.leases.execute(lease, { command: ["sleep", "601"] });
+    await eventually(async () => expect((await client.executions.get(id)).state).toBe("running"));
     first.signal("SIGINT");
-    await eventually(() => expect(first.said()).toContain("running command goes on"));
+    await eventually(() => expect(first.said()).toContain("2 running commands go on"));
+    expect(first.said()).toContain(`lease ${lease}  sleep 601`);
     first.signal("SIGINT");
     await first.gone;
     expect(first.said()).toContain("Ending them.");
     expect(await leftovers(dataDir)).toEqual([]);
     await ready(up());
     expect((await leasehold("run", "show", run, "--json")).out).toContain('"outcome":{"kind":"cancelled"}');
+    expect((await leasehold("lease", "show", lease)).out).toMatch(/State +released/);
   });
 
   it("I6, I7, I13: is killed, and the next one recovers: services, processes, the running command", async () => {

@@ -1,9 +1,7 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
-import { cp, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { bubblewrapFolder } from "../../src/embedded/bubblewrap-folder.ts";
 import { as, homeOf, ordinaryUsers, type Readable, readableByAll } from "../support/ordinary-user.ts";
 
 let readable: Readable;
@@ -22,10 +20,8 @@ interface Report {
 
 /** The whole suite in a process of an ordinary user, who can make neither users nor control groups. */
 describe("as an ordinary user", () => {
-  it.each(["local", "bubblewrap"])("%s keeps the contract", async (subject) => {
+  it.each(["local", "bubblewrap", "fake"])("%s keeps the contract", async (subject) => {
     const home = await homeOf(user, readable);
-    // An ordinary user unpacks bubblewrap below its own home.
-    if (existsSync(bubblewrapFolder())) await cp(bubblewrapFolder(), join(home, ".cache", "leasehold", "bubblewrap"), { recursive: true, force: true });
     const report = join(home, `${subject}.json`);
     const words = [...as(user), readable.node, "test/contract/main.mjs", subject];
     const env = { PATH: process.env["PATH"], HOME: home, TMPDIR: home, CONTRACT_REPORT: report };

@@ -4,7 +4,8 @@ import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Db } from "../../src/db/client.ts";
 import * as due from "../../src/db/due.ts";
-import { claimExecution, extendExecutionClaim, openExecutions } from "../../src/db/executions.ts";
+import { findKeyedExecution, findKeyedLease } from "../../src/db/ad-hoc.ts";
+import { claimExecution, extendExecutionClaim, listExecutions, openExecutions } from "../../src/db/executions.ts";
 import { claimNextLease } from "../../src/db/lease-claims.ts";
 import { extendLeaseClaim, renewLease } from "../../src/db/leases.ts";
 import { appendOutput, readOutput } from "../../src/db/output.ts";
@@ -98,6 +99,9 @@ const loops: Record<string, () => Promise<unknown>> = {
   claimExecution: () => claimExecution(db, newId(), claim),
   extendExecutionClaim: () => extendExecutionClaim(db, newId(), claim),
   openExecutions: () => openExecutions(db, newId()),
+  listExecutions: () => listExecutions(db, newId(), { limit: 50 }),
+  findKeyedLease: () => findKeyedLease(db, companyId, { key: "k", hash: Buffer.from("") }),
+  findKeyedExecution: () => findKeyedExecution(db, newId(), { key: "k", hash: Buffer.from("") }),
   appendOutput: () => appendOutput(db, nobody, claim, "stdout", 0, Buffer.from("x")).catch(() => {}),
   readOutput: () => readOutput(db, newId(), "stdout", 10),
   findSituation: () => findSituation(db, newId()),

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openDatabase, type Database } from "../../src/db/client.ts";
 import { ensureCompany } from "../../src/db/companies.ts";
-import { extendLeaseClaim, findLease, listLeaseEvents, moveLease, renewLease } from "../../src/db/leases.ts";
+import { extendLeaseClaim, findLease, type Lease, listLeaseEvents, moveLease, renewLease } from "../../src/db/leases.ts";
 import { isKind } from "../../src/domain/errors.ts";
 import { isFinalLease, leaseEvents, leaseStates, nextLease } from "../../src/domain/lease.ts";
 import { newClaim } from "../../src/domain/claim.ts";
@@ -100,6 +100,16 @@ describe("claims and fences", () => {
     expect(await renewLease(database.db, lease.id, lease.fence - 1)).toBeNull();
     const releasing = await insertLeaseIn(database.db, companyId, { state: "releasing" });
     expect(await renewLease(database.db, releasing.id, releasing.fence)).toBeNull();
+  });
+
+  it("I4, I5: an expiry decided before a renewal was granted changes nothing", async () => {
+    const read = await insertLeaseIn(database.db, companyId, { state: "active", patch: { expiresAt: new Date(Date.now() - 1000) } });
+    const granted = await renewLease(database.db, read.id, read.fence);
+    const expire = (lease: Lease) => moveLease(database.db, lease, { event: "expire", who: "reaper", unlessRenewed: true });
+    await expect(expire(read)).rejects.toMatchObject({ kind: "stale" });
+    expect(await findLease(database.db, read.id)).toMatchObject({ state: "active", expiresAt: granted });
+    const over = await insertLeaseIn(database.db, companyId, { state: "active", patch: { expiresAt: new Date(Date.now() - 1000) } });
+    expect((await expire(over)).state).toBe("releasing");
   });
 
   it("I3: two open leases of one resource cannot be", async () => {

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { readdirSync } from "node:fs";
 import postgres from "postgres";
 import { expect, inject, it } from "vitest";
 import { migrateDatabase } from "../../src/db/migrate.ts";
@@ -13,7 +14,7 @@ it("migrating five times at once, and again later, leaves one schema and one ins
     await Promise.all(Array.from({ length: 5 }, () => migrateDatabase(url.href)));
     const sql = postgres(url.href, { max: 1 });
     const [first] = await sql`select (select count(*)::int from drizzle.__drizzle_migrations) as migrations, (select count(*)::int from installation) as installations, (select min(id::text) from installation) as id`;
-    expect(first).toMatchObject({ migrations: 2, installations: 1 });
+    expect(first).toMatchObject({ migrations: readdirSync("migrations").filter((name) => name.endsWith(".sql")).length, installations: 1 });
     await migrateDatabase(url.href);
     const [again] = await sql`select (select count(*)::int from drizzle.__drizzle_migrations) as migrations, (select count(*)::int from installation) as installations, (select min(id::text) from installation) as id`;
     expect(again).toEqual(first);

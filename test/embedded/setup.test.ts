@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-const source = await readFile(new URL("../../src/embedded/setup.sh", import.meta.url), "utf8");
+const text = await readFile(new URL("../../src/embedded/setup.sh", import.meta.url), "utf8");
 const root = process.getuid?.() === 0;
 let folder: string;
 let home: string;
@@ -27,7 +27,7 @@ interface Ended {
 /** Everything the script uses of the system. */
 const tools = "sh id cut getent mkdir mktemp rm sed tail mv cat chmod dirname apt-get apt-config dpkg dpkg-deb tar sleep touch cp".split(" ");
 
-/** A folder with links to the system's tools, and without any Redis. */
+/** A folder with links to the system's tools, and without any Redis; nor bubblewrap, which without uname is not looked for. */
 async function systemWithoutRedis(without: readonly string[] = []): Promise<string> {
   const bin = await mkdtemp(join(folder, "bin-"));
   await chmod(bin, 0o755);
@@ -40,7 +40,8 @@ async function systemWithoutRedis(without: readonly string[] = []): Promise<stri
 
 /** Runs the script with an empty home. */
 async function setup(path: string, { env = {}, prefix = [] }: { env?: NodeJS.ProcessEnv; prefix?: string[] } = {}): Promise<Ended> {
-  const [file, ...args] = [...prefix, "/bin/sh", "-c", source];
+  // With a place for everybody of its own: this machine's may have what the tests want to see unpacked.
+  const [file, ...args] = [...prefix, "/bin/sh", "-c", text.replaceAll("/var/cache/leasehold", shared())];
   return new Promise((resolve) => {
     execFile(file ?? "sh", args, { env: { HOME: home, PATH: path, ...env } }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
@@ -57,28 +58,29 @@ async function program(name: string, text: string): Promise<string> {
   return bin;
 }
 
-/** An apt-get that knows one tiny package with a redis-server in it: no network. `updated` = only after `apt-get update`. */
-async function fakeApt({ updated = false } = {}): Promise<string> {
+/** An apt-get that knows one tiny package with one program in it: no network. `updated` = only after `apt-get update`. */
+async function fakeApt({ updated = false, name = "redis-server", brings = "redis-server" } = {}): Promise<string> {
   const tree = join(folder, "package");
   await mkdir(join(tree, "DEBIAN"), { recursive: true });
   await mkdir(join(tree, "usr", "bin"), { recursive: true });
-  await writeFile(join(tree, "DEBIAN", "control"), "Package: redis-server\nVersion: 7\nArchitecture: all\nMaintainer: none\nDescription: test\n");
-  await writeFile(join(tree, "usr", "bin", "redis-server"), "#!/bin/sh\necho v=7\n");
-  await chmod(join(tree, "usr", "bin", "redis-server"), 0o755);
-  const deb = join(folder, "redis-server.deb");
+  await writeFile(join(tree, "DEBIAN", "control"), `Package: ${name}\nVersion: 7\nArchitecture: all\nMaintainer: none\nDescription: test\n`);
+  await writeFile(join(tree, "usr", "bin", brings), "#!/bin/sh\necho v=7\n");
+  await chmod(join(tree, "usr", "bin", brings), 0o755);
+  const deb = join(folder, `${name}.deb`);
   await new Promise<void>((resolve, reject) => {
     execFile("dpkg-deb", ["-b", tree, deb], (error) => (error === null ? resolve() : reject(error)));
   });
   return program(
     "apt-get",
     `case "$*" in
-      *install*) ${updated ? `[ -e '${folder}/fresh' ] && ` : ""}echo "Inst redis-server (7 Debian:12 [all])" ;;
+      *install*) ${updated ? `[ -e '${folder}/fresh' ] && ` : ""}echo "Inst ${name} (7 Debian:12 [all])" ;;
       *download*) cp '${deb}' . ;;
       *update*) ${updated ? `touch '${folder}/fresh'` : "exit 100"} ;;
     esac`,
   );
 }
 
+const shared = (): string => join(folder, "shared");
 const unpacked = (): string => join(home, ".cache", "leasehold", "redis", "redis-server");
 const cacheEntries = (): Promise<string[]> => readdir(join(home, ".cache", "leasehold"));
 
@@ -166,4 +168,44 @@ describe("setup.sh", () => {
     },
     30_000,
   );
+
+  describe("bubblewrap", () => {
+    const there = { REDIS_URL: "redis://elsewhere" };
+    const bwrap = (): string => join(home, ".cache", "leasehold", "bubblewrap", "bwrap");
+    const prefix = root ? ["/usr/bin/setpriv", "--reuid=23456", "--regid=23456", "--clear-groups"] : [];
+    const system = async (): Promise<string> => {
+      if (root) await chown(home, 23_456, 23_456);
+      const bin = await systemWithoutRedis();
+      await symlink("/usr/bin/uname", join(bin, "uname"));
+      return bin;
+    };
+
+    it("is unpacked once where the system has none", async () => {
+      const path = `${await fakeApt({ name: "bubblewrap", brings: "bwrap" })}:${await system()}`;
+      expect(await setup(path, { env: there, prefix })).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("unpacking bwrap") });
+      expect(existsSync(bwrap())).toBe(true);
+      expect(await cacheEntries()).toEqual(["bubblewrap"]);
+      expect(await setup(path, { env: there, prefix })).toEqual({ code: 0, stdout: "", stderr: "" });
+    });
+
+    it.runIf(root)("is unpacked for everybody as root, outside its home, and then found by others", async () => {
+      const path = `${await fakeApt({ name: "bubblewrap", brings: "bwrap" })}:${await system()}`;
+      expect(await setup(path, { env: there })).toMatchObject({ code: 0, stderr: "" });
+      expect((await stat(join(shared(), "bubblewrap", "bwrap"))).mode & 0o005).toBe(0o005);
+      expect((await stat(join(shared(), "bubblewrap"))).mode & 0o005).toBe(0o005);
+      expect(await setup(path, { env: there, prefix })).toEqual({ code: 0, stdout: "", stderr: "" });
+    });
+
+    it("is left to the system where that has one", async () => {
+      const path = `${await program("bwrap", "echo bubblewrap 0.8.0")}:${await system()}`;
+      expect(await setup(path, { env: there, prefix })).toEqual({ code: 0, stdout: "", stderr: "" });
+    });
+
+    it("is not needed for anything but sandboxes: where it cannot be had, that is said and the rest goes on", async () => {
+      const ended = await setup(`${await program("apt-get", "echo no network >&2; exit 100")}:${await system()}`, { env: there, prefix });
+      expect(ended.code).toBe(0);
+      expect(ended.stderr).toMatch(/no network[^]*no sandboxes here[^]*apt-get install -y bubblewrap/);
+      expect(await cacheEntries()).toEqual([]);
+    });
+  });
 });

@@ -155,7 +155,7 @@ describe("a command ends", () => {
     const { execution, lease } = await running(run.id);
     await eventually(async () => expect(await output(execution?.id ?? "")).toBe("once\n"));
     const directory = join(stack.config.dataDir, "leases", lease?.id ?? "", "control", "x", execution?.id ?? "");
-    process.kill(Number((await readFile(join(directory, "sup"), "utf8")).split(" ")[0]), "SIGKILL");
+    process.kill(Number((await readFile(join(directory, "notes"), "utf8")).split("\n")[4]?.split(" ")[0]), "SIGKILL");
     const { run: ended, execution: final } = await stack.ended(run.id);
     expect(ended.outcome).toMatchObject({ kind: "lost" });
     expect(final).toMatchObject({ killed: "swept", outputComplete: false, stdoutDropped: null, stdoutBytes: 5 });

@@ -1,19 +1,35 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { ensureLocalEnvironment } from "../../src/db/environments.ts";
+import { newId } from "../../src/domain/ids.ts";
+import { localDriver } from "../../src/drivers/local/driver.ts";
+import { startProber } from "../support/prober.ts";
 import { type ApiServer, startApi } from "./api-server.ts";
-import { executing } from "./run-states.ts";
+import { created, executing, held } from "./run-states.ts";
 
 let server: ApiServer;
-let ids: { run: string; lease: string; environment: string };
+let prober: AsyncDisposable;
+let root: string;
+let ids: { run: string; lease: string; environment: string; held: string; execution: string };
 beforeAll(async () => {
   server = await startApi();
   const { runId, lease } = await executing(server, server.acme.id);
-  ids = { run: runId, lease: lease.id, environment: (await ensureLocalEnvironment(server.db, server.acme.id)).id };
+  const adHoc = await held(server, server.acme.id);
+  const execution = await created(server, adHoc);
+  ids = { run: runId, lease: lease.id, environment: (await ensureLocalEnvironment(server.db, server.acme.id)).id, held: adHoc.id, execution: execution.id };
+  root = await mkdtemp(join(tmpdir(), "leasehold-test-"));
+  prober = await startProber(server.db, { url: inject("redisUrl"), prefix: server.prefix }, localDriver({ root, installation: newId() }));
 });
-afterAll(() => server[Symbol.asyncDispose]());
+afterAll(async () => {
+  await prober[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+  await rm(root, { recursive: true });
+});
 
 interface Route {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT";
   readonly path: string;
   /** Status for acme's producer and operator. */
   readonly own: number;
@@ -33,8 +49,23 @@ const routes: readonly Route[] = [
   { method: "GET", path: "/v1/environments", own: 200, foreign: 200 },
   { method: "GET", path: "/v1/environments/{environment}", own: 200, foreign: 404 },
   { method: "GET", path: "/v1/environments/Local", own: 200, foreign: 404 },
+  { method: "POST", path: "/v1/environments/{environment}/probe", own: 200, foreign: 404 },
+  { method: "POST", path: "/v1/environments/probe", own: 200, foreign: 200, body: { driver: "local" } },
+  { method: "PUT", path: "/v1/default-environment", own: 200, foreign: 404, body: { environment: "Local" } },
+  { method: "GET", path: "/v1/default-environment", own: 200, foreign: 200 },
   { method: "GET", path: "/v1/leases", own: 200, foreign: 200 },
   { method: "GET", path: "/v1/leases/{lease}", own: 200, foreign: 404 },
+  { method: "POST", path: "/v1/leases", own: 201, foreign: 201, body: {} },
+  { method: "POST", path: "/v1/leases", own: 201, foreign: 404, body: { environment: "Local" } },
+  { method: "POST", path: "/v1/leases/{held}/renew", own: 200, foreign: 404 },
+  { method: "POST", path: "/v1/leases/{held}/executions", own: 201, foreign: 404, body: { command: ["true"] } },
+  { method: "GET", path: "/v1/leases/{held}/executions", own: 200, foreign: 404 },
+  { method: "GET", path: "/v1/executions/{execution}", own: 200, foreign: 404 },
+  { method: "GET", path: "/v1/executions/{execution}/output", own: 200, foreign: 404 },
+  { method: "GET", path: "/v1/executions/{execution}/output?follow=true", own: 200, foreign: 404 },
+  { method: "GET", path: "/v1/executions/{execution}/events", own: 200, foreign: 404 },
+  { method: "POST", path: "/v1/executions/{execution}/cancel", own: 200, foreign: 404 },
+  { method: "POST", path: "/v1/leases/{held}/release", own: 200, foreign: 404 },
   { method: "POST", path: "/v1/leases/{lease}/release", own: 200, foreign: 404 },
   { method: "POST", path: "/v1/runs/{run}/cancel", own: 200, foreign: 404 },
   { method: "GET", path: "/v1/nothing", own: 404, foreign: 404 },
@@ -45,7 +76,7 @@ const open: readonly Route[] = [
 ];
 
 const ask = async ({ method, path, body }: Route, token: string | null): Promise<Response> => {
-  const filled = path.replace("{run}", ids.run).replace("{lease}", ids.lease).replace("{environment}", ids.environment);
+  const filled = path.replace(/\{(\w+)\}/, (_all, name: keyof typeof ids) => ids[name]);
   const response = await server.request(filled, { method, token, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
   if (response.headers.get("content-type")?.includes("json") !== true) await response.body?.cancel();
   return response;

@@ -6,6 +6,7 @@ import { inject } from "vitest";
 import { openBells } from "../../queues/bells.ts";
 import { openPatientConnection } from "../../queues/connection.ts";
 import { openNotices } from "../../queues/notices.ts";
+import { openProbes } from "../../queues/probes.ts";
 import { Leasehold } from "../../src/client/index.ts";
 import { createToken, ensureCompany } from "../../src/db/companies.ts";
 import { type Db, openDatabase } from "../../src/db/client.ts";
@@ -26,6 +27,8 @@ export interface Company {
 /** The API on a free port with a database and a queue prefix of its own, and two companies. */
 export interface ApiServer extends AsyncDisposable {
   readonly url: string;
+  /** For workers on the same database and prefix. */
+  readonly databaseUrl: string;
   readonly port: number;
   readonly db: Db;
   readonly bells: Bells;
@@ -54,12 +57,14 @@ export async function startApi(): Promise<ApiServer> {
   const { db } = opened;
   const bells = openBells(address, quietLog);
   const notices = openNotices(address, () => {});
+  const probes = openProbes(address, quietLog);
   const redis = openPatientConnection(address, () => {});
   const checks: Record<string, string> = { database: "ok", redis: "ok" };
   const api = createApi({
     db,
     bells,
     notices,
+    probes,
     log: quietLog,
     who: "api test",
     checkConfig: (backend, config) => {
@@ -99,6 +104,7 @@ export async function startApi(): Promise<ApiServer> {
   const acme = await company("acme");
   return {
     url,
+    databaseUrl: database.url,
     port,
     db,
     bells,
@@ -118,6 +124,7 @@ export async function startApi(): Promise<ApiServer> {
     [Symbol.asyncDispose]: async () => {
       await halt();
       notices.close();
+      await probes.close();
       await bells.close();
       redis.disconnect();
       await opened.close();

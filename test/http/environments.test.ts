@@ -1,7 +1,8 @@
+import { eq } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Environment, Page, Problem } from "../../src/client/index.ts";
 import { insertEnvironment } from "../../src/db/environments.ts";
-import { activityLog } from "../../src/db/schema.ts";
+import { activityLog, environments } from "../../src/db/schema.ts";
 import { backendFor } from "../../src/http/environment-request.ts";
 import { type ApiServer, startApi } from "./api-server.ts";
 
@@ -74,6 +75,25 @@ describe("GET /v1/environments", () => {
       cursor = page.next;
     }
     expect([...seen].sort()).toEqual([...names].sort());
+  });
+
+  it("gives those of a driver and a status, page by page too", async () => {
+    const listed = async (query: string): Promise<Page<Environment>> => (await (await server.request(`/v1/environments?${query}`, { token: server.other.producer })).json()) as Page<Environment>;
+    const names = async (query: string) => (await listed(query)).items.map((e) => e.name).sort();
+    await server.db.update(environments).set({ status: "archived" }).where(eq(environments.name, "zz"));
+    const local = await insertEnvironment(server.db, server.other.id, { name: "here", description: null, driver: "local", backend: "local", config: {}, envVars: {}, maxLeases: null, metadata: {} });
+    expect(await names("driver=local")).toEqual([local.name]);
+    expect(await names("driver=sandbox")).toEqual([]);
+    expect(await names("status=archived")).toEqual(["zz"]);
+    expect(await names("driver=local&status=archived")).toEqual([]);
+    expect(await names("driver=ssh&status=active")).toEqual(["Zz", "a/b", "b", "é"].sort());
+    const { items, next } = await listed("driver=ssh&limit=4");
+    expect([...items, ...(await listed(`driver=ssh&limit=4&cursor=${next}`)).items].map((e) => e.driver)).toEqual(Array.from({ length: 5 }, () => "ssh"));
+  });
+
+  it.each(["driver=moon", "status=happy"])("refuses ?%s by name", async (query) => {
+    const problem = (await (await server.request(`/v1/environments?${query}`)).json()) as Problem;
+    expect(problem).toMatchObject({ status: 422, code: "query_invalid", errors: [{ field: `query.${query.split("=")[0]}` }] });
   });
 
   it.each(["nothing", "%00", "0190a0a0-0000-7000-8000-000000000000"])("knows no environment %s", async (name) => {

@@ -12,11 +12,13 @@ import { timing } from "../../src/domain/defaults.ts";
 import type { StreamName } from "../../src/domain/execution.ts";
 import { newId } from "../../src/domain/ids.ts";
 import type { Outcome } from "../../src/domain/outcome.ts";
-import type { RunRequestInput } from "../../src/domain/request.ts";
+import type { ExecutionRequestInput, RunRequestInput } from "../../src/domain/request.ts";
 import { requestLease } from "../../src/leases/request.ts";
+import { requestAdHocLease } from "../../src/leases/request-ad-hoc.ts";
+import { requestExecution } from "../../src/leases/request-execution.ts";
 import { acceptRun } from "../../src/runs/accept.ts";
 
-/** Brings runs into states with the functions that workers use, without a worker. */
+/** Brings runs, and commands in ad-hoc leases, into states with the functions that workers use, without a worker. */
 
 export interface Parts {
   readonly db: Db;
@@ -47,11 +49,27 @@ export async function activate({ db }: Parts, lease: Lease): Promise<Lease> {
   return moveLease(db, claimed, { event: "acquired", who: "test", claim, patch });
 }
 
-/** A run whose command is running, and the pen of the worker that follows it. */
-export interface Executing {
+/** An ad-hoc lease that is requested; nobody works on it. */
+export const requested = async (parts: Parts, companyId: string): Promise<Lease> => (await requestAdHocLease({ ...parts, who: "test" }, companyId, undefined, {})).lease;
+
+/** An ad-hoc lease that is active. */
+export const held = async (parts: Parts, companyId: string): Promise<Lease> => activate(parts, await requested(parts, companyId));
+
+/** A command of an ad-hoc lease that nobody has taken up. */
+export const created = async (parts: Parts, lease: Lease, request: ExecutionRequestInput = { command: ["true"] }): Promise<Execution> =>
+  (await requestExecution(parts, lease.companyId, lease.id, undefined, request)).execution;
+
+/** The pen of the worker that follows a command. */
+export interface Pen {
+  readonly print: (stream: StreamName, bytes: Buffer | string) => Promise<void>;
+  /** The command ends. */
+  readonly end: (outcome: Outcome) => Promise<void>;
+}
+
+/** A run whose command is running. */
+export interface Executing extends Pen {
   readonly runId: string;
   readonly lease: Lease;
-  readonly print: (stream: StreamName, bytes: Buffer | string) => Promise<void>;
   /** The command ends, its lease is released, the run ends. */
   readonly end: (outcome: Outcome) => Promise<void>;
 }
@@ -69,15 +87,31 @@ export async function execute(parts: Parts, waiting: { run: Run; lease: Lease })
   await moveRun(db, ready, "executing", { realizedAt: inMs(0) });
   await insertExecution(db, { id, companyId: active.companyId, leaseId: active.id, runId, ordinal: 1, argv: ready.request.command, timeoutMs: 60_000, outputLimit: 1_000_000 });
   await bells.moved(runId);
+  const pen = await start(parts, id);
+  return {
+    runId,
+    lease: active,
+    print: pen.print,
+    end: async (outcome) => {
+      await pen.end(outcome);
+      const over = await moveRun(db, await mustFind(db, runId), "releasing", { outcome });
+      await bells.moved(runId);
+      await moveRun(db, over, "ended");
+      await bells.moved(runId);
+    },
+  };
+}
+
+/** Does what a worker does to start a command. */
+export async function start({ db, bells }: Parts, id: string): Promise<Pen> {
   const claim = newClaim("test");
   const claimed = await claimExecution(db, id, claim);
   if (claimed === null) throw new Error("somebody else has it");
   const starting = await moveExecution(db, claimed, "intent", claim, { bootId: "boot" });
   const running: Execution = await moveExecution(db, starting, "started", claim);
+  await bells.moved(id);
   const at = { stdout: 0, stderr: 0 };
   return {
-    runId,
-    lease: active,
     print: async (stream, text) => {
       const bytes = Buffer.from(text);
       await appendOutput(db, running, claim, stream, at[stream], bytes);
@@ -87,10 +121,6 @@ export async function execute(parts: Parts, waiting: { run: Run; lease: Lease })
     end: async (outcome) => {
       await moveExecution(db, running, "finish", claim, { outcome, outputComplete: true, stdoutDropped: 0, stderrDropped: 0 });
       await bells.output({ execution: id, stream: "final", end: 0 });
-      const over = await moveRun(db, await mustFind(db, runId), "releasing", { outcome });
-      await bells.moved(runId);
-      await moveRun(db, over, "ended");
-      await bells.moved(runId);
     },
   };
 }

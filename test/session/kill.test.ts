@@ -25,7 +25,7 @@ describe("I9: kill means gone", () => {
     const place = lease.place();
     await place.start(first, sh(tree));
     await spoken(place.directory);
-    process.kill(recorded(place.directory, "sup"), "SIGKILL");
+    process.kill(recorded(place.directory, "supervisor"), "SIGKILL");
     await eventually(async () => expect(await place.status()).toEqual({ kind: "orphaned", sameBoot: true, sizes: { stdout: 6, stderr: 0 } }));
     expect(alive(recorded(place.directory, "pid"))).toBe(true);
     expect((await output(place)).stdout.toString()).toBe("ready\n");
@@ -62,7 +62,7 @@ describe("the watchdog", () => {
     const place = lease.place();
     await place.start(first, sh("echo ready; sleep 100", { watchdogMs: 1200 }));
     await spoken(place.directory);
-    process.kill(recorded(place.directory, "sup"), "SIGKILL");
+    process.kill(recorded(place.directory, "supervisor"), "SIGKILL");
     await eventually(() => expect(processesOf(place.id)).toEqual([]));
     expect((await place.status()).kind).toBe("orphaned");
     expect(readFileSync(join(place.directory, "out"), "utf8")).toBe("ready\n");

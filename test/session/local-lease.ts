@@ -87,8 +87,9 @@ export async function ran(lease: Lease, spec: CommandSpec) {
   return { place, stdout, stderr, status: await place.status() };
 }
 
-/** The pid in a record of the execution's directory: `sup` or `pid`. */
-export const recorded = (directory: string, name: string): number => Number(readFileSync(join(directory, name), "utf8").split(" ")[0]);
+/** The pid in a record of the execution's directory: the supervisor's or the first process's. */
+export const recorded = (directory: string, name: "supervisor" | "pid"): number =>
+  Number(readFileSync(join(directory, "notes"), "utf8").split("\n")[name === "supervisor" ? 4 : 5]?.split(" ")[0]);
 
 /** Waits until the command has said something on stdout, and gives that. */
 export const spoken = (directory: string): Promise<string> =>

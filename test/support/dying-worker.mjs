@@ -1,6 +1,8 @@
-// A worker that dies by SIGKILL at its Nth effect: `node dying-worker.mjs <statement|before-spawn|after-spawn> <N>`.
-// Effects are counted at seams that exist anyway: the query builder's logger, and Node's own spawn.
+// A worker that dies by SIGKILL at its Nth effect: `node dying-worker.mjs <statement|before-spawn|after-spawn|probe> <N>`.
+// Effects are counted at seams that exist anyway: the query builder's logger, Node's own spawn, and its statfs, which only probes call.
 import { ChildProcess } from "node:child_process";
+import fs from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { drizzle } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import { openBase } from "../../dist/src/app/base.js";
@@ -26,6 +28,9 @@ if (kind === "statement") {
   const db = drizzle(postgres(config.databaseUrl, { max: 4, onnotice: () => {} }), { logger });
   await base.database.close();
   base.database = { db, close: async () => {} };
+} else if (kind === "probe") {
+  fs.statfs = effect;
+  syncBuiltinESMExports();
 } else {
   const spawn = ChildProcess.prototype.spawn;
   ChildProcess.prototype.spawn = function (...args) {

@@ -40,6 +40,8 @@ export interface TestFleet {
   ended(runId: string, timeoutMs?: number): Promise<RunSituation>;
   /** The process that works on the run's execution now. */
   executor(runId: string): Promise<FleetProcess>;
+  /** The process that a claim's owner names. */
+  ownerOf(claimOwner: string | null | undefined): FleetProcess;
   /** Processes of this fleet's leases and leases' directories that are still there. */
   leftovers(): Promise<string[]>;
   close(): Promise<void>;
@@ -54,6 +56,7 @@ export async function startTestFleet(): Promise<TestFleet> {
     databaseUrl: services.databaseUrl,
     redisUrl: services.redisUrl,
     dataDir,
+    fakeProvider: join(dataDir, "provider"),
     queuePrefix: freshPrefix(),
     logLevel: process.env["TEST_LOG"] ?? "silent",
   };
@@ -90,6 +93,12 @@ export async function startTestFleet(): Promise<TestFleet> {
       },
       { timeoutMs },
     );
+  const ownerOf: TestFleet["ownerOf"] = (claimOwner) => {
+    const pid = Number(claimOwner?.split(" ")[2]);
+    const known = children.get(pid);
+    if (known === undefined) throw new Error(`no child ${pid}`);
+    return known.process;
+  };
 
   return {
     config,
@@ -104,11 +113,9 @@ export async function startTestFleet(): Promise<TestFleet> {
     ended: (runId, timeoutMs) => until(runId, (now) => now.run.phase === "ended", timeoutMs),
     executor: async (runId) => {
       const now = await until(runId, (s) => s.execution?.claimOwner != null && s.execution.state === "running");
-      const pid = Number(now.execution?.claimOwner?.split(" ")[2]);
-      const known = children.get(pid);
-      if (known === undefined) throw new Error(`no child ${pid}`);
-      return known.process;
+      return ownerOf(now.execution?.claimOwner);
     },
+    ownerOf,
     leftovers: () => leftovers(dataDir),
     close: async () => {
       for (const { child, process: one } of children.values()) {
@@ -125,15 +132,16 @@ export async function startTestFleet(): Promise<TestFleet> {
   };
 }
 
-/** What a finished fleet must not have: lease directories, and processes that work in or on them. */
+/** What a finished fleet must not have: leases' directories, users of sandboxes, and processes that work in or on a lease. */
 export async function leftovers(dataDir: string): Promise<string[]> {
-  const root = join(dataDir, "leases");
-  const entries = await readdir(root, { withFileTypes: true }).catch(() => []);
+  const roots = ["leases", "sandboxes"].map((name) => join(dataDir, name));
+  const entries = (await Promise.all(roots.map((root) => readdir(root, { withFileTypes: true }).catch(() => [])))).flat();
   const directories = entries.filter((e) => e.isDirectory() && !e.name.startsWith(".")).map((e) => `directory ${e.name}`);
+  const users = (await readdir(join(dataDir, "sandboxes", ".users")).catch(() => [])).map((user) => `user ${user}`);
   const processes: string[] = [];
   for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
     const [command, environment] = await Promise.all(["cmdline", "environ"].map((file) => readFile(`/proc/${pid}/${file}`, "utf8").catch(() => "")));
-    if (command?.includes(root) || environment?.includes(`HOME=${root}`)) processes.push(`process ${pid} ${command?.replaceAll("\0", " ").slice(0, 100)}`);
+    if (roots.some((root) => command?.includes(root) || environment?.includes(`HOME=${root}`))) processes.push(`process ${pid} ${command?.replaceAll("\0", " ").slice(0, 100)}`);
   }
-  return [...directories, ...processes];
+  return [...directories, ...users, ...processes];
 }

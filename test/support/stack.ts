@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inject } from "vitest";
@@ -7,6 +7,7 @@ import { type Base, openBase } from "../../src/app/base.ts";
 import { openWorker, type RunningWorker, type WorkerOptions } from "../../src/app/worker.ts";
 import { type Config, readConfig } from "../../src/config.ts";
 import { ensureCompany } from "../../src/db/companies.ts";
+import { insertEnvironment, type NewEnvironment } from "../../src/db/environments.ts";
 import { endCalm } from "./calm.ts";
 import type { Run } from "../../src/db/runs.ts";
 import { findSituation, type RunSituation } from "../../src/db/runs.ts";
@@ -16,12 +17,25 @@ import { submitRun } from "../../src/runs/accept.ts";
 import { freshDatabase, freshPrefix } from "./database.ts";
 import { eventually } from "./eventually.ts";
 
+export const fakeEnvironment = (config: Record<string, unknown>, maxLeases?: number): NewEnvironment => ({
+  name: randomUUID(),
+  description: null,
+  driver: "sandbox",
+  backend: "sandbox-fake",
+  config: { provider: "fake", ...config },
+  envVars: {},
+  maxLeases: maxLeases ?? null,
+  metadata: {},
+});
+
 /** A database, a queue prefix and a data directory of their own, and workers on them in this process. */
 export interface Stack {
   readonly config: Config;
   readonly base: Base;
   readonly companyId: string;
   worker(options?: Partial<WorkerOptions>): Promise<RunningWorker>;
+  /** An environment of the provider `fake`; its id, which a request names. */
+  fakeEnvironment(config?: Record<string, unknown>, maxLeases?: number): Promise<string>;
   submit(request: RunRequestInput, key?: string): Promise<Run>;
   situation(runId: string): Promise<RunSituation>;
   /** Waits for the run's end, sweeping like a reaper meanwhile. */
@@ -33,11 +47,14 @@ export interface Stack {
 export async function startStack(overrides: Partial<Config> = {}): Promise<Stack> {
   const database = await freshDatabase();
   const dataDir = await mkdtemp(join(tmpdir(), "leasehold-test-"));
+  // As `up` makes it: a sandbox of another user has to find its way.
+  await chmod(dataDir, 0o711);
   const config: Config = {
     ...readConfig({ PATH: process.env["PATH"] }),
     databaseUrl: database.url,
     redisUrl: inject("redisUrl"),
     dataDir,
+    fakeProvider: join(dataDir, "provider"),
     queuePrefix: freshPrefix(),
     logLevel: process.env["TEST_LOG"] ?? "silent",
     ...overrides,
@@ -62,6 +79,7 @@ export async function startStack(overrides: Partial<Config> = {}): Promise<Stack
       workers.push({ worker, base: own });
       return worker;
     },
+    fakeEnvironment: async (config = {}, maxLeases) => (await insertEnvironment(base.database.db, company.id, fakeEnvironment(config, maxLeases))).id,
     submit: async (request, key = randomUUID()) => (await submitRun({ db: base.database.db, bells: base.bells }, company.id, key, request)).run,
     situation,
     ended: (runId, timeoutMs = 30_000) =>

@@ -21,10 +21,11 @@ async function demo(): Promise<boolean> {
   const project = exampleProject();
   const config = { ...readConfig(), dataDir, databaseUrl: undefined, redisUrl: undefined, port: 0, workspacePaths: [project] };
   step("A fleet on this machine: Postgres, Redis, API, two workers, reaper");
-  const fleet = await startFleet(config, { workers: 2, backends: ["local"], progress: (what) => say(what) }, openLog("silent", "demo"));
+  const fleet = await startFleet(config, { workers: 2, progress: (what) => say(what) }, openLog("silent", "demo"));
   process.once("SIGINT", () => void fleet.stopServices().then(() => process.exit(130)));
   try {
     say(`API ${fleet.url}, workers ${fleet.workers.map((w) => w.pid).join(" and ")}`);
+    say(fleet.sandboxed ? "Each run gets a sandbox: its own processes, user, files and no network" : "Runs are processes of this user, without a sandbox");
     const leasehold = new Leasehold({ url: fleet.url, token: fleet.token });
 
     step("Two runs of the example's own tests, each in its own copy of examples/roman");

@@ -8,11 +8,13 @@ import { cancelled } from "../../domain/errors.ts";
 import { claimDataDir } from "../../embedded/ownership.ts";
 import { openServices } from "../../embedded/services.ts";
 import { type FleetChild, keepChild } from "./child.ts";
+import { offerSandbox, sandboxBackend } from "./sandbox.ts";
 import { ensureToken } from "./token.ts";
 
 export interface FleetOptions {
   readonly workers: number;
-  readonly backends: readonly string[];
+  /** Without it, all that this machine can serve. */
+  readonly backends?: readonly string[];
   /** `fast` is for tests and the demo. */
   readonly durability?: "full" | "fast";
   /** Gives the start up: what was started is stopped again, and `cancelled` is thrown. */
@@ -29,6 +31,8 @@ export interface LocalFleet {
   /** The configuration with the services' addresses filled in. */
   readonly config: Config;
   readonly workers: readonly FleetChild[];
+  /** Whether this fleet runs commands in sandboxes, where a run names no environment. */
+  readonly sandboxed: boolean;
   readonly embedded: boolean;
   /** Stops API, workers and reaper; running commands go on. The services stay up. */
   stopProcesses(): Promise<void>;
@@ -61,16 +65,19 @@ export async function startFleet(config: Config, options: FleetOptions, log: Log
     await migrateDatabase(databaseUrl);
     const database = openDatabase(databaseUrl, { name: "up", max: 1 });
     const { companyId, token } = await ensureToken(database.db, config.dataDir);
+    const offer = options.backends === undefined ? await offerSandbox(config, database.db, companyId, log) : { config, faults: [] };
     await database.close();
+    for (const fault of offer.faults) progress(`no sandboxes here: ${fault.message}${fault.remedy === undefined ? "" : ` (${fault.remedy})`}`);
+    const backends = options.backends ?? ["local", ...(offer.faults.length === 0 ? [sandboxBackend] : [])];
 
     progress(`starting API, ${options.workers} workers and reaper`);
-    const full: Config = { ...config, databaseUrl, redisUrl };
+    const full: Config = { ...offer.config, databaseUrl, redisUrl };
     const logDir = join(config.dataDir, "logs");
     await mkdir(logDir, { recursive: true, mode: 0o700 });
     const env = childEnvironment(full);
     const child = (name: string, args: readonly string[]): FleetChild => keepChild({ name, args, env, logDir, log });
     const api = child("api", ["api"]);
-    const workers = Array.from({ length: options.workers }, (_, i) => child(`worker-${i + 1}`, ["worker", "--backends", options.backends.join(",")]));
+    const workers = Array.from({ length: options.workers }, (_, i) => child(`worker-${i + 1}`, ["worker", "--backends", backends.join(",")]));
     const reaper = child("reaper", ["reaper"]);
     const all = [api, ...workers, reaper];
     const stopProcesses = async (): Promise<void> => {
@@ -83,7 +90,7 @@ export async function startFleet(config: Config, options: FleetOptions, log: Log
     const [news] = await Promise.race([Promise.all([api.ready, ...workers.map((w) => w.ready), reaper.ready]), givenUp(options.signal)]);
     const url = String(news["url"]);
     await claim.setUrl(url);
-    return { url, companyId, token, config: full, workers, embedded, stopProcesses, killProcesses, stopServices: unwind };
+    return { url, companyId, token, config: full, workers, sandboxed: backends.includes(sandboxBackend), embedded, stopProcesses, killProcesses, stopServices: unwind };
   } catch (error) {
     await unwind();
     throw error;

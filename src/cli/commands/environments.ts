@@ -1,13 +1,13 @@
 import type { Environment } from "../../client/index.ts";
 import { connect } from "../connect.ts";
+import { type ConfigOptions, configFrom } from "../environment-config.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { answer, answerJson } from "../print.ts";
 import { printable, sayAgo } from "../say.ts";
 import { facts, table } from "../table.ts";
 import { take } from "../take.ts";
 
-export interface CreateOptions {
-  readonly driver: string;
+export interface CreateOptions extends ConfigOptions {
   readonly maxLeases?: number;
   readonly envVar?: Record<string, string>;
   readonly description?: string;
@@ -15,9 +15,11 @@ export interface CreateOptions {
 }
 
 export async function createEnvironment(name: string, options: CreateOptions): Promise<number> {
+  const config = await configFrom(options);
   const made = await (await connect()).environments.create({
     name,
     driver: options.driver,
+    config,
     ...(options.maxLeases === undefined ? {} : { maxLeases: options.maxLeases }),
     ...(options.envVar === undefined ? {} : { envVars: options.envVar }),
     ...(options.description === undefined ? {} : { description: options.description }),
@@ -27,13 +29,16 @@ export async function createEnvironment(name: string, options: CreateOptions): P
   return exitCodes.ok;
 }
 
-export async function listEnvironments(options: { readonly json?: true }): Promise<number> {
-  const all = await take((await connect()).environments.list({ pageSize: 200 }), Number.POSITIVE_INFINITY);
+export async function listEnvironments({ driver, ...options }: { readonly driver?: string; readonly json?: true }): Promise<number> {
+  const all = await take((await connect()).environments.list({ ...(driver === undefined ? {} : { driver }), pageSize: 200 }), Number.POSITIVE_INFINITY);
   if (options.json === true) answerJson(all);
+  else if (all.length === 0 && driver !== undefined) answer(`There are no environments of driver ${driver}.`);
   else if (all.length === 0) answer("There are no environments; the first run makes one for this machine.");
-  else answer(table(["NAME", "BACKEND", "STATUS", "MAX LEASES", "CREATED", "ID"], all.map((e) => [e.name, e.backend, e.status, limitOf(e), sayAgo(e.createdAt), e.id])));
+  else answer(table(["NAME", "BACKEND", "STATUS", "MAX LEASES", "DEFAULT", "CREATED", "ID"], all.map(row)));
   return exitCodes.ok;
 }
+
+const row = (e: Environment): string[] => [e.name, e.backend, e.status, limitOf(e), e.isDefault ? "yes" : "-", sayAgo(e.createdAt), e.id];
 
 export async function showEnvironment(name: string, options: { readonly json?: true }): Promise<number> {
   const e = await (await connect()).environments.get(name);
@@ -47,9 +52,10 @@ export async function showEnvironment(name: string, options: { readonly json?: t
         ["Driver", e.driver],
         ["Backend", e.backend],
         ["Status", e.status],
+        ["Default", e.isDefault ? "yes: runs that name no environment get it" : null],
         ["Max leases", limitOf(e)],
         ["Variables", e.envNames.length === 0 ? null : e.envNames.join(", ")],
-        ["Config", JSON.stringify(e.config)],
+        ["Config", printable(JSON.stringify(e.config))],
         ["Created", e.createdAt],
       ]),
     );

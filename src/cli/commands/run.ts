@@ -1,43 +1,34 @@
 import { randomUUID } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { buffer } from "node:stream/consumers";
 import type { RunRequest } from "../../client/index.ts";
+import { type CommandOptions, commandRequest } from "../command-request.ts";
 import { connect } from "../connect.ts";
-import { CliError } from "../errors.ts";
+import { environmentFor } from "../environment-for.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { followRun } from "../follow-run.ts";
 import { listenForInterrupts } from "../interrupts.ts";
+import type { NarrationOptions } from "../narrate.ts";
 import { answer, answerJson } from "../print.ts";
 
-export interface RunOptions {
+export interface RunOptions extends CommandOptions, NarrationOptions {
   readonly env?: string;
+  readonly driver?: string;
   readonly workspace?: string;
-  readonly cwd?: string;
-  readonly envVar?: Record<string, string>;
-  readonly stdin?: string;
-  /** Milliseconds, like the next. */
-  readonly timeout?: number;
+  /** Milliseconds. */
   readonly queueTimeout?: number;
   readonly key?: string;
   readonly detach?: true;
-  readonly verbose?: true;
-  readonly json?: true;
 }
 
 /** Has a command run and stays with it to its end. Gives the exit code. */
 export async function runCommand(command: readonly string[], options: RunOptions): Promise<number> {
   const client = await connect();
-  const stdin = options.stdin === undefined ? undefined : await readStdin(options.stdin);
+  const wanted = await commandRequest(command, options);
   // Resolved first: a run that names no environment that exists is not worth accepting.
-  const environment = options.env === undefined ? undefined : await client.environments.get(options.env);
+  const environment = await environmentFor(client, options);
   const request: RunRequest = {
-    command: [...command],
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    ...(options.envVar === undefined ? {} : { env: options.envVar }),
-    ...(stdin === undefined ? {} : { stdin: stdin.toString("base64") }),
+    ...wanted,
     ...(options.workspace === undefined ? {} : { workspace: { kind: "host_path", path: resolve(options.workspace) } }),
-    ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout }),
     ...(options.queueTimeout === undefined ? {} : { queueTimeoutMs: options.queueTimeout }),
     ...(environment === undefined ? {} : { environment: { executionWorkspace: environment.id } }),
   };
@@ -51,13 +42,4 @@ export async function runCommand(command: readonly string[], options: RunOptions
     return exitCodes.ok;
   }
   return await followRun(client, run, interrupts, options);
-}
-
-async function readStdin(file: string): Promise<Buffer> {
-  if (file === "-") return buffer(process.stdin);
-  try {
-    return await readFile(file);
-  } catch (error) {
-    throw new CliError(exitCodes.usage, `--stdin: ${(error as Error).message}`);
-  }
 }

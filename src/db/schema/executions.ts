@@ -1,7 +1,8 @@
 import { sql } from "drizzle-orm";
-import { boolean, check, foreignKey, index, integer, jsonb, pgTable, primaryKey, text, unique, uuid } from "drizzle-orm/pg-core";
+import { boolean, check, foreignKey, index, integer, jsonb, pgTable, primaryKey, text, unique, uniqueIndex, uuid } from "drizzle-orm/pg-core";
 import { executionStates } from "../../domain/execution.ts";
 import type { Killed, KillReason, Outcome } from "../../domain/outcome.ts";
+import type { CommandInput } from "../../domain/request.ts";
 import { byteCount, bytea, claimColumns, claimIsWhole, createdAt, id, list, moment } from "./columns.ts";
 import { leases } from "./leases.ts";
 import { runs } from "./runs.ts";
@@ -14,11 +15,17 @@ export const executions = pgTable(
     companyId: uuid("company_id").notNull().references(() => companies.id, { onDelete: "cascade" }),
     leaseId: uuid("lease_id").notNull().references(() => leases.id, { onDelete: "cascade" }),
     runId: uuid("run_id").references(() => runs.id, { onDelete: "cascade" }),
-    ordinal: integer("ordinal").notNull(),
+    /** Place among its run's commands. Those of an ad-hoc lease have none: several may run at once. */
+    ordinal: integer("ordinal"),
+    /** What an ad-hoc execution was asked for with, if a key was given. */
+    idempotencyKey: text("idempotency_key"),
+    requestHash: bytea("request_hash"),
     argv: jsonb("argv").$type<string[]>().notNull(),
     cwd: text("cwd"),
     /** Names only; values may be secret. */
     envNames: jsonb("env_names").$type<string[]>().notNull().default([]),
+    /** What an ad-hoc command is given: large and secret, so read only to start it, and gone when it is final. A run's is in its request. */
+    input: jsonb("input").$type<CommandInput>(),
     state: text("state", { enum: executionStates }).notNull().default("created"),
     offer: integer("offer").notNull().default(0),
     ...claimColumns,
@@ -43,12 +50,16 @@ export const executions = pgTable(
   },
   (t) => [
     unique("executions_ordinal").on(t.runId, t.ordinal),
+    uniqueIndex("executions_idempotency").on(t.leaseId, t.idempotencyKey).where(sql.raw("idempotency_key is not null")),
     index("executions_of_lease").on(t.leaseId),
     index("executions_due").on(t.dueAt).where(sql.raw("due_at is not null")),
     claimIsWhole("executions"),
     check("executions_state", sql`${t.state} in (${list(executionStates)})`),
     check("executions_final_whole", sql`(${t.state} = 'final') = (${t.outcome} is not null)`),
     check("executions_final_is_quiet", sql`${t.state} <> 'final' or (${t.claimToken} is null and ${t.dueAt} is null)`),
+    check("executions_final_forgets", sql`${t.state} <> 'final' or ${t.input} is null`),
+    check("executions_run_has_ordinal", sql`${t.runId} is null or ${t.ordinal} is not null`),
+    check("executions_key_has_hash", sql`num_nulls(${t.idempotencyKey}, ${t.requestHash}) in (0, 2)`),
     check("executions_intent_first", sql`${t.state} not in ('starting', 'running') or ${t.bootId} is not null`),
   ],
 );

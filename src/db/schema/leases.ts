@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { boolean, check, index, integer, jsonb, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
 import { leaseEndings, leasePolicies, leaseStates } from "../../domain/lease.ts";
-import { claimColumns, claimIsWhole, id, list, moment } from "./columns.ts";
+import { byteCount, bytea, claimColumns, claimIsWhole, id, list, moment } from "./columns.ts";
 import { companies, environments } from "./tenancy.ts";
 
 const open = "status in ('requested', 'acquiring', 'active', 'releasing', 'retained', 'stuck')";
@@ -21,6 +21,9 @@ export const leases = pgTable(
     issueId: text("issue_id"),
     /** Our run's id; null for an ad-hoc lease. */
     runId: uuid("heartbeat_run_id"),
+    /** What the holder of an ad-hoc lease asked for it with, if it gave a key. */
+    idempotencyKey: text("idempotency_key"),
+    requestHash: bytea("request_hash"),
     state: text("status", { enum: leaseStates }).notNull(),
     policy: text("lease_policy", { enum: leasePolicies }).notNull().default("ephemeral"),
     backend: text("backend").notNull(),
@@ -41,6 +44,8 @@ export const leases = pgTable(
     expiresAt: moment("expires_at"),
     /** No renewal goes past this. */
     maxExpiresAt: moment("max_expires_at").notNull(),
+    /** Of an ad-hoc lease: milliseconds from `active` to its hard end. */
+    maxLifeMs: byteCount("max_life_ms"),
     mustDestroy: boolean("must_destroy").notNull().default(false),
     unharvested: boolean("unharvested").notNull().default(false),
     /** Not before this (waiting for a retry), or when the reaper should look again (releasing, stuck). */
@@ -60,6 +65,7 @@ export const leases = pgTable(
   (t) => [
     uniqueIndex("leases_one_open_per_resource").on(t.backend, sql`coalesce(host, '00000000-0000-0000-0000-000000000000'::uuid)`, t.resourceKey).where(sql.raw(open)),
     uniqueIndex("leases_one_open_per_directory").on(t.exclusiveKey).where(sql.raw(`exclusive_key is not null and ${open}`)),
+    uniqueIndex("leases_idempotency").on(t.companyId, t.idempotencyKey).where(sql.raw("idempotency_key is not null")),
     index("leases_to_acquire").on(t.backend, t.host, t.requestedAt).where(sql.raw("status in ('requested', 'acquiring')")),
     index("leases_due").on(t.dueAt).where(sql.raw("status in ('releasing', 'stuck')")),
     index("leases_queue_deadline").on(t.queueDeadline).where(sql.raw("status = 'requested'")),
@@ -71,6 +77,7 @@ export const leases = pgTable(
     index("leases_of_company").on(t.companyId, t.id),
     index("leases_purge").on(t.releasedAt).where(sql.raw("released_at is not null")),
     claimIsWhole("leases"),
+    check("leases_key_has_hash", sql`num_nulls(${t.idempotencyKey}, ${t.requestHash}) in (0, 2)`),
     check("leases_status", sql`${t.state} in (${list(leaseStates)})`),
     check("leases_policy", sql`${t.policy} in (${list(leasePolicies)})`),
     check("leases_ending", sql`${t.ending} in (${list(leaseEndings)})`),

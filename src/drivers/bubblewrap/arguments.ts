@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import { placesIn } from "../host-directory/places.ts";
 import type { BubblewrapConfig } from "./config.ts";
 import { etcArguments } from "./etc.ts";
@@ -12,7 +13,7 @@ export function sandboxArguments(directory: string, config: BubblewrapConfig): r
     isolation(config),
     systemArguments(),
     network,
-    etcArguments(directory, network),
+    etcArguments(dirname(directory), network),
     ["--proc", "/proc", "--dev", "/dev", "--size", String(sharedMemory), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"],
     bindArguments(config),
     ["--perms", "0755", "--dir", "/home", "--bind", home, seen.home, "--bind", workspace, seen.workspace, "--bind", tmp, seen.tmp],

@@ -5,14 +5,14 @@ import { isKind, refused, transient } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import type { Driver } from "../driver.ts";
 import { directoryLeases } from "../host-directory/leases.ts";
-import { placesIn, stagesIn } from "../host-directory/places.ts";
+import { placesIn } from "../host-directory/places.ts";
 import { findControlGroups, limitGroups, removeGroups, type ControlGroups } from "./cgroup.ts";
 import { bubblewrapConfig, type Limits } from "./config.ts";
 import { makeEtc } from "./etc.ts";
 import { readHandle } from "./handle.ts";
 import { seen } from "./layout.ts";
 import { probeBubblewrap } from "./probe.ts";
-import { findBubblewrap } from "./program.ts";
+import { findBubblewrap, type Program } from "./program.ts";
 import { barrierOnTheWay, checkWishes } from "./reach.ts";
 import { bubblewrapSession } from "./session.ts";
 import { endStrays } from "./strays.ts";
@@ -22,8 +22,8 @@ export interface BubblewrapPlace {
   /** Directory that holds the leases' directories; made if it is not there. One file system. */
   readonly root: string;
   readonly installation: string;
-  /** Directory in which an unpacked bubblewrap may be, where the system has none. */
-  readonly unpacked: string;
+  /** Directories in which an unpacked bubblewrap may be, where the system has none. */
+  readonly unpacked: readonly string[];
   /** Directories of the host that environments may bind. */
   readonly binds: readonly string[];
   /** Whether environments may have the host's network. */
@@ -46,6 +46,9 @@ export function bubblewrapDriver(place: BubblewrapPlace): Driver {
   const leases = directoryLeases({ root, installation: place.installation, mode: ownUsers ? 0o711 : 0o700, prune: () => freeForgotten(root, day) });
   const allowed = { binds: place.binds, network: place.network, ownUsers };
   let found: Promise<ControlGroups | null> | null = null;
+  let program: Program | null = null;
+  /** Looked for once; one that is not there may be tomorrow. */
+  const findProgram = async (): Promise<Program> => (program ??= await findBubblewrap(place.unpacked));
   const controlGroups = (): Promise<ControlGroups | null> => (found ??= findControlGroups());
 
   const usersFor = async (key: string): Promise<readonly number[]> => {
@@ -71,7 +74,6 @@ export function bubblewrapDriver(place: BubblewrapPlace): Driver {
   };
 
   const prepare = (key: string) => async (stage: string) => {
-    await makeEtc(stage);
     if (!ownUsers) return {};
     const user = await claimUser(root, key);
     const { workspace, home, tmp } = placesIn(stage);
@@ -103,12 +105,13 @@ export function bubblewrapDriver(place: BubblewrapPlace): Driver {
 
     async acquire(context, { key, config: given, labels }) {
       const config = parse(bubblewrapConfig, given, "config");
-      await findBubblewrap(place.unpacked);
+      await findProgram();
       await checkWishes(config, allowed);
-      const barrier = ownUsers ? await barrierOnTheWay(stagesIn(root)).catch(unreachable) : null;
+      const barrier = ownUsers ? await barrierOnTheWay(root).catch(unreachable) : null;
       if (barrier !== null) throw refused("sandbox_unreachable", `sandboxes cannot reach ${root}: ${barrier} lets nobody pass. chmod o+x it, or set LEASEHOLD_DATA_DIR to a directory outside it`);
       try {
         await leases.acquire(context, { key, labels }, prepare(key));
+        await makeEtc(root);
       } catch (error) {
         // Released while it was being made: nobody comes by again to give the user back.
         if (isKind(error, "gone") && ownUsers) await freeUsers(key);
@@ -135,7 +138,7 @@ export function bubblewrapDriver(place: BubblewrapPlace): Driver {
     async session(_context, { key, handle }) {
       const { config } = readHandle(handle);
       const { directory, marker } = await leases.open(key);
-      const [{ path }, groups] = await Promise.all([findBubblewrap(place.unpacked), controlGroups()]);
+      const [{ path }, groups] = await Promise.all([findProgram(), controlGroups()]);
       return bubblewrapSession({
         directory,
         config,

@@ -1,9 +1,13 @@
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { transient } from "../../domain/errors.ts";
+import { newId } from "../../domain/ids.ts";
+import { errnoOf } from "../host-directory/errno.ts";
+import { stagesIn } from "../host-directory/places.ts";
 import { insider, insiderName, seen } from "./layout.ts";
 
-/** The lease's own part of /etc, in its directory. */
-export const etcIn = (directory: string): string => join(directory, "etc");
+/** The sandboxes' own part of /etc, the same for all of them. */
+const etcIn = (root: string): string => join(root, ".etc");
 
 const files = {
   passwd: [`root:x:0:0:root:/nonexistent:/usr/sbin/nologin`, `${insiderName}:x:${insider}:${insider}::${seen.home}:/bin/sh`, "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin", ""].join("\n"),
@@ -12,17 +16,28 @@ const files = {
   "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
 } as const;
 
-/** Writes it. A sandbox sees it read-only. */
-export async function makeEtc(directory: string): Promise<void> {
-  const etc = etcIn(directory);
-  await mkdir(etc);
-  await chmod(etc, 0o755);
-  for (const [name, text] of Object.entries(files)) {
-    await writeFile(join(etc, name), text);
-    await chmod(join(etc, name), 0o644);
+/** Makes it under the leases' root, if it is not there: whole or not at all. A sandbox sees it read-only. */
+export async function makeEtc(root: string): Promise<void> {
+  const etc = etcIn(root);
+  if (await stat(etc).catch(() => null)) return;
+  const stage = join(stagesIn(root), `etc.${newId()}`);
+  try {
+    await mkdir(stage);
+    await chmod(stage, 0o755);
+    for (const [name, text] of Object.entries(files)) {
+      await writeFile(join(stage, name), text);
+      await chmod(join(stage, name), 0o644);
+    }
+    await rename(stage, etc);
+  } catch (cause) {
+    // Somebody else was first.
+    if (["ENOTEMPTY", "EEXIST"].includes(errnoOf(cause) ?? "")) return;
+    throw transient("sandbox_etc_not_made", `${etc} could not be made`, { cause });
+  } finally {
+    await rm(stage, { recursive: true, force: true });
   }
 }
 
 /** bubblewrap's arguments for it; `shared` names what comes from the host instead. */
-export const etcArguments = (directory: string, shared: readonly string[]): readonly string[] =>
-  Object.keys(files).flatMap((name) => (shared.includes(`/etc/${name}`) ? [] : ["--ro-bind", join(etcIn(directory), name), `/etc/${name}`]));
+export const etcArguments = (root: string, shared: readonly string[]): readonly string[] =>
+  Object.keys(files).flatMap((name) => (shared.includes(`/etc/${name}`) ? [] : ["--ro-bind", join(etcIn(root), name), `/etc/${name}`]));

@@ -3,7 +3,6 @@ import { access, constants, statfs } from "node:fs/promises";
 import { promisify } from "node:util";
 import { LeaseholdError } from "../../domain/errors.ts";
 import type { Diagnostic, ProbeResult } from "../driver.ts";
-import { stagesIn } from "../host-directory/places.ts";
 import { searchPath } from "../host-directory/session.ts";
 import { emptySandboxArguments } from "./arguments.ts";
 import type { ControlGroups } from "./cgroup.ts";
@@ -19,7 +18,7 @@ export interface Probed {
   readonly root: string;
   readonly config: BubblewrapConfig;
   /** Where an unpacked bubblewrap may be. */
-  readonly unpacked: string;
+  readonly unpacked: readonly string[];
   /** A user as leases get one; null where they run as the worker's. */
   readonly user: number | null;
   readonly groups: ControlGroups | null;
@@ -47,7 +46,7 @@ async function checkProgram({ unpacked }: Probed): Promise<Diagnostic> {
 }
 
 async function checkWay({ root, user }: Probed): Promise<Diagnostic> {
-  const barrier = user === null ? null : await barrierOnTheWay(stagesIn(root)).catch(() => null);
+  const barrier = user === null ? null : await barrierOnTheWay(root).catch(() => null);
   if (barrier === null) return { check: "way", ok: true, message: `sandboxes can reach ${root}` };
   return { check: "way", ok: false, message: `sandboxes cannot reach ${root}: ${barrier} lets nobody pass`, remedy: `chmod o+x ${barrier}, or set LEASEHOLD_DATA_DIR to a directory outside it` };
 }

@@ -1,5 +1,4 @@
 import { execFile } from "node:child_process";
-import { access, constants } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { refused } from "../../domain/errors.ts";
@@ -18,12 +17,12 @@ export interface Program {
  * Finds bubblewrap, in the system's directories and then in `unpacked`. Throws `refused`, with what to do, when there is
  * none or it is too old.
  */
-export async function findBubblewrap(unpacked: string): Promise<Program> {
-  const places = [...searchPath.split(":"), unpacked].map((directory) => join(directory, "bwrap"));
+export async function findBubblewrap(unpacked: readonly string[]): Promise<Program> {
+  // Unpacked, it needs the script beside it only where the system lacks a library.
+  const places = [...searchPath.split(":"), ...unpacked.flatMap((folder) => [join(folder, "usr/bin"), folder])].map((directory) => join(directory, "bwrap"));
   for (const path of places) {
-    if (!(await executable(path))) continue;
-    const { stdout } = await run(path, ["--version"], { env: { PATH: searchPath } });
-    const version = /(\d+)\.(\d+)(\.\d+)?/.exec(stdout);
+    const said = await run(path, ["--version"], { env: { PATH: searchPath } }).catch(() => null);
+    const version = /(\d+)\.(\d+)(\.\d+)?/.exec(said?.stdout ?? "");
     if (version === null) continue;
     const [major, minor] = [Number(version[1]), Number(version[2])];
     if (major > needed[0] || minor >= needed[1]) return { path, version: version[0] };
@@ -31,9 +30,3 @@ export async function findBubblewrap(unpacked: string): Promise<Program> {
   }
   throw refused("bubblewrap_missing", "there is no bubblewrap here; apt-get install -y bubblewrap, or run the project's setup");
 }
-
-const executable = (path: string): Promise<boolean> =>
-  access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );

@@ -3,12 +3,13 @@ import { dirname } from "node:path";
 import { refused } from "../../domain/errors.ts";
 
 /**
- * The directory on the way to `path` that a user without any rights of its own cannot pass; null when there is none.
- * Throws when the path is not there.
+ * The directory on the way to what is in `path`, or to the file of that name, that a user without any rights of its own
+ * cannot pass; null when there is none. Throws when the path is not there.
  */
 export async function barrierOnTheWay(path: string): Promise<string | null> {
-  for (let at = dirname(await realpath(path)); ; at = dirname(at)) {
-    if (((await stat(at)).mode & 0o001) === 0) return at;
+  for (let at = await realpath(path); ; at = dirname(at)) {
+    const found = await stat(at);
+    if (found.isDirectory() && (found.mode & 0o001) === 0) return at;
     if (at === dirname(at)) return null;
   }
 }

@@ -1,10 +1,11 @@
-import { lstat, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { lstat, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { newId } from "../../domain/ids.ts";
 import { gone, LeaseholdError, refused, transient } from "../../domain/errors.ts";
 import { raiseFence } from "../../session/lease-directory.ts";
 import type { Labels } from "../driver.ts";
-import { leaseDirectory, placesIn, stagesIn } from "./places.ts";
+import { makePlaces } from "./make-places.ts";
+import { leaseDirectory, stagesIn } from "./places.ts";
 import { errnoOf } from "./errno.ts";
 import { type Marker, markerPath, readMarker } from "./marker.ts";
 import { hostSession } from "./session.ts";
@@ -28,7 +29,7 @@ export async function acquireDirectory({ root, key, labels, fence, prepare }: Wa
   const stage = join(stagesIn(root), `${key}.${newId()}`);
   if (!(await exists(directory))) {
     try {
-      await build(stage, fence);
+      await makePlaces(stage, fence);
       const marker: Marker = { ...labels, key, createdAt: new Date(), ...(await prepare?.(stage)) };
       await writeFile(markerPath(stage), JSON.stringify(marker), { mode: 0o600 });
       await rename(stage, directory);
@@ -42,13 +43,6 @@ export async function acquireDirectory({ root, key, labels, fence, prepare }: Wa
   }
   await adopt(directory, labels, fence);
   return directory;
-}
-
-async function build(stage: string, fence: number): Promise<void> {
-  const { workspace, home, tmp, control } = placesIn(stage);
-  for (const path of [workspace, home, tmp, join(control, "x")]) await mkdir(path, { recursive: true, mode: 0o700 });
-  await writeFile(join(control, "fence"), `${String(fence).padEnd(100)}\n`, { mode: 0o600 });
-  await writeFile(join(control, "lock"), "", { mode: 0o600 });
 }
 
 async function adopt(directory: string, labels: Labels, fence: number): Promise<void> {

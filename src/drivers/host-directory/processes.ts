@@ -1,12 +1,12 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, readlink } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { transient } from "../../domain/errors.ts";
 
 /** Milliseconds that killed processes get to be gone. */
 const patience = 5000;
 
-/** What a process is known by: files of its directory in /proc, as text. Empty where it may not be read, or is a zombie's. */
-export type ProcessFile = "environ" | "cmdline" | "status";
+/** What a process is known by: files of its directory in /proc, as text; `cwd` is where that link leads. Empty where it may not be read, or is a zombie's. */
+export type ProcessFile = "environ" | "cmdline" | "status" | "cwd";
 
 /**
  * Kills every process, this one apart, of whose file in /proc `belongs` says so, until there is none. Throws `transient`
@@ -24,8 +24,9 @@ export async function endProcesses(what: string, file: ProcessFile, belongs: (te
 }
 
 async function processes(file: ProcessFile, belongs: (text: string) => boolean): Promise<number[]> {
+  const read = (pid: number): Promise<string> => (file === "cwd" ? readlink(`/proc/${pid}/cwd`) : readFile(`/proc/${pid}/${file}`, "utf8"));
   const pids = (await readdir("/proc").catch(() => [])).map(Number).filter((pid) => pid > 0 && pid !== process.pid);
-  const found = await Promise.all(pids.map(async (pid) => belongs(await readFile(`/proc/${pid}/${file}`, "utf8").catch(() => ""))));
+  const found = await Promise.all(pids.map(async (pid) => belongs(await read(pid).catch(() => ""))));
   return pids.filter((_pid, i) => found[i]);
 }
 

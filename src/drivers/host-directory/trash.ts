@@ -77,12 +77,18 @@ export async function prune(root: string, log: Logger): Promise<void> {
  * given its path.
  */
 export async function discardRemains(root: string, key: string, before: (released: string) => Promise<void>): Promise<void> {
-  const of = async (path: string): Promise<string[]> => {
-    const names = await readdir(path).catch(() => []);
-    return names.filter((name) => name.toLowerCase().startsWith(`${key.toLowerCase()}.`)).map((name) => join(path, name));
-  };
-  for (const stage of await of(stagesIn(root))) await removeTree(stage);
-  for (const released of await of(trashIn(root))) {
+  for (const stage of await asideIn(stagesIn(root), key)) await removeTree(stage);
+  await discardReleased(root, key, before);
+}
+
+const asideIn = async (path: string, key: string): Promise<string[]> => {
+  const names = await readdir(path).catch(() => []);
+  return names.filter((name) => name.toLowerCase().startsWith(`${key.toLowerCase()}.`)).map((name) => join(path, name));
+};
+
+/** The part of it that releases put aside. */
+export async function discardReleased(root: string, key: string, before: (released: string) => Promise<void>): Promise<void> {
+  for (const released of await asideIn(trashIn(root), key)) {
     await before(released);
     await discard(released).catch((error: unknown) => {
       if (errnoOf(error) !== "ENOENT") throw error;

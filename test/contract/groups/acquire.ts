@@ -73,11 +73,11 @@ export function acquire(bench: Bench): void {
       await mark(key, handle);
       const other = await subject.open(subject.otherInstallation);
       const them = { by: other, installation: subject.otherInstallation };
-      await bench.acquire(theirs, them);
+      const { handle: theirHandle } = await bench.acquire(theirs, them);
       for (const want of [them, { company: "evil" }]) await expect(bench.acquire(key, { ...want, fence: 2 })).rejects.toMatchObject({ kind: "refused" });
       await expect(bench.acquire(theirs, { fence: 2 })).rejects.toMatchObject({ kind: "refused" });
       expect(await marked(key, handle)).toBe(`${key}\n`);
-      expect((await other.inspect(bench.context(), { key: theirs, handle }))).toBe("up");
+      expect(await other.inspect(bench.context(), { key: theirs, handle: theirHandle })).toBe("up");
       await bench.release(theirs, { by: other, fence: lastFence });
       await other.close();
     });

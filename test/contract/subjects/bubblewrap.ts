@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findControlGroups } from "../../../src/drivers/bubblewrap/cgroup.ts";
 import { bubblewrapDriver } from "../../../src/drivers/bubblewrap/driver.ts";
-import { bubblewrapFolder } from "../../../src/embedded/bubblewrap-folder.ts";
+import { bubblewrapFolders } from "../../../src/embedded/bubblewrap-folder.ts";
 import type { Subject } from "../subject.ts";
 import { remainsUnder } from "../host-directory.ts";
 
@@ -12,7 +12,7 @@ export default async function bubblewrap(): Promise<Subject> {
   const base = await mkdtemp(join(tmpdir(), "contract-bubblewrap-"));
   // The leases' own users have to pass.
   await chmod(base, 0o755);
-  const place = (root: string, installation: string) => ({ root, installation, unpacked: bubblewrapFolder(), binds: [], network: false });
+  const place = (root: string, installation: string) => ({ root, installation, unpacked: bubblewrapFolders(), binds: [], network: false });
   const root = join(base, "sandboxes");
   const groups = await findControlGroups();
   /** Others use bubblewrap on this machine too; of ours every key has left at least a tombstone. */

@@ -1,0 +1,19 @@
+import type { Command } from "commander";
+import { duration, variable } from "./options.ts";
+
+/** Options about a command, wherever it is to run. */
+export const withCommandOptions = (program: Command): Command =>
+  program
+    .option("--cwd <dir>", "directory to start in, inside the workspace")
+    .option("--env-var <name=value>", "environment variable of the command; may be repeated", variable)
+    .option("--stdin <file>", "what the command reads on its stdin; - for ours")
+    .option("--timeout <duration>", "how long the command may run, like 90s or 2h", duration);
+
+/** The command that stood after `--`. Ends with a usage error when there is none, or when something else than options stood before. */
+export function commandAfterDashes(self: Command, command: readonly string[] | null, example: string): readonly string[] {
+  if (command === null || command.length === 0) {
+    self.error(self.args.length === 0 ? "error: give the command to run after --" : `error: the command to run stands after --, like: ${example}`);
+  }
+  if (self.args.length > 0) self.error(`error: ${self.args.join(" ")}: nothing but options may stand before --`);
+  return command ?? [];
+}

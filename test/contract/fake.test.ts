@@ -1,0 +1,4 @@
+import { driverContract } from "./contract.ts";
+import fake from "./subjects/fake.ts";
+
+await driverContract(fake);
