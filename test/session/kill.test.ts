@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { alive, processesOf } from "../support/processes.ts";
-import { command, first, type Lease, localLease, output, recorded, sh, spoken } from "./local-lease.ts";
+import { first, type Lease, localLease, output, recorded, sh, spoken } from "./local-lease.ts";
 
 let lease: Lease;
 beforeAll(async () => {
@@ -21,66 +21,6 @@ echo ready
 exec sleep 1004`;
 
 describe("I9: kill means gone", () => {
-  it("I9: a tree with a background child, a session of its own and a daemon", async () => {
-    const place = lease.place();
-    await place.start(first, sh(tree));
-    await spoken(place.directory);
-    await eventually(() => expect(processesOf(place.id).filter((p) => /^sleep 100\d/.test(p.command))).toHaveLength(4));
-    expect(await place.kill(first, 2000)).toBe("swept");
-    expect(processesOf(place.id)).toEqual([]);
-    expect(await place.status()).toMatchObject({ kind: "ended", exit: { kind: "signalled", signal: "SIGTERM" }, killed: true });
-    expect(await place.kill(first, 2000)).toBe("swept");
-    expect((await output(place)).stdout.toString()).toBe("ready\n");
-  });
-
-  it("I9: one that ignores TERM gets KILL after the grace", async () => {
-    const place = lease.place();
-    await place.start(first, sh("trap '' TERM; echo ready; while :; do sleep 0.2; done"));
-    await spoken(place.directory);
-    const before = performance.now();
-    expect(await place.kill(first, 300)).toBe("swept");
-    expect(performance.now() - before).toBeGreaterThan(290);
-    expect(processesOf(place.id)).toEqual([]);
-    expect(await place.status()).toMatchObject({ exit: { kind: "signalled", signal: "SIGKILL" }, killed: true });
-  });
-
-  it("I8: one that ends by itself on TERM keeps its exit code, and output up to there", async () => {
-    const place = lease.place();
-    await place.start(first, sh("trap 'echo bye; exit 12' TERM; echo ready; while :; do sleep 0.01; done"));
-    await spoken(place.directory);
-    expect(await place.kill(first, 5000)).toBe("swept");
-    expect(await place.status()).toMatchObject({ exit: { kind: "exited", code: 12 }, killed: true });
-    expect((await output(place)).stdout.toString()).toBe("ready\nbye\n");
-  });
-
-  it("I9: children get the grace too, when the first process goes at once", async () => {
-    const place = lease.place();
-    // TERM reaches it once; its own sleep, ended by the same TERM, tells it apart from a second one.
-    await place.start(first, sh(`sh -c 'trap "echo term; sleep 0.4; echo saved; exit" TERM; echo ready; while :; do sleep 0.01; done' & exec sleep 100`, { leftoverGraceMs: 10 }));
-    await spoken(place.directory);
-    expect(await place.kill(first, 5000)).toBe("swept");
-    expect((await output(place)).stdout.toString()).toBe("ready\nterm\nsaved\n");
-  });
-
-  it("I9: at every moment of the start", async () => {
-    for (let i = 0; i < 8; i++) {
-      const place = lease.place();
-      await place.start(first, command(["sleep", "100"]));
-      if (i > 3) await place.status();
-      expect(await place.kill(first, 1000)).toBe("swept");
-      expect(processesOf(place.id)).toEqual([]);
-      expect(await place.status()).toMatchObject({ kind: "ended", exit: { kind: "signalled" }, killed: true });
-    }
-  });
-
-  it("killing what ended by itself changes nothing", async () => {
-    const place = lease.place();
-    await place.start(first, sh("exit 6"));
-    await output(place);
-    expect(await place.kill(first, 100)).toBe("swept");
-    expect(await place.status()).toMatchObject({ exit: { kind: "exited", code: 6 }, killed: false });
-  });
-
   it("I9: the supervisor is killed: orphaned, the command goes on, and can still be ended", async () => {
     const place = lease.place();
     await place.start(first, sh(tree));
@@ -96,15 +36,6 @@ describe("I9: kill means gone", () => {
 });
 
 describe("what the command leaves running", () => {
-  it("I9: gets TERM, then KILL, and all it said is there", async () => {
-    const place = lease.place();
-    await place.start(first, sh(`setsid sh -c 'trap "echo told; exit" TERM; echo up; while :; do sleep 0.01; done' & sh -c 'trap "" TERM; sleep 100' & sleep 0.1; exit 4`));
-    const { stdout } = await output(place);
-    expect(stdout.toString()).toBe("up\ntold\n");
-    expect(await place.status()).toMatchObject({ kind: "ended", exit: { kind: "exited", code: 4 }, dropped: { stdout: 0, stderr: 0 }, killed: false });
-    expect(processesOf(place.id)).toEqual([]);
-  });
-
   it("I7: daemons that keep the pipes open do not keep the end away", async () => {
     const place = lease.place();
     await place.start(first, sh("(setsid sleep 100 &) ; setsid sleep 100 & echo done"));
@@ -115,14 +46,6 @@ describe("what the command leaves running", () => {
 });
 
 describe("the watchdog", () => {
-  it("I9: ends the processes when nobody beats, and the status says so", async () => {
-    const place = lease.place();
-    await place.start(first, sh(tree, { watchdogMs: 400 }));
-    await output(place);
-    expect(await place.status()).toMatchObject({ kind: "ended", exit: { kind: "signalled" }, killed: true });
-    expect(processesOf(place.id)).toEqual([]);
-  });
-
   it("waits as long as somebody beats", async () => {
     const place = lease.place();
     await place.start(first, sh("sleep 1; echo through", { watchdogMs: 500 }));

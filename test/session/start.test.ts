@@ -25,63 +25,9 @@ describe("I6: an execution starts at most once", () => {
     expect(readFileSync(join(lease.session.places.tmp, place.id), "utf8")).toBe("ran\n");
     expect(readdirSync(join(lease.session.places.control, "x")).filter((name) => name.startsWith("."))).toEqual([]);
   });
-
-  it("I6: starting again later, after it ended too", async () => {
-    const place = lease.place();
-    expect(await place.start(first, sh("echo once"))).toBe("started");
-    expect(await place.start(first, sh("echo twice"))).toBe("exists");
-    await output(place);
-    expect(await place.start({ fence: 1, offer: 2 }, sh("echo thrice"))).toBe("exists");
-    expect((await output(place, undefined, { fence: 1, offer: 2 })).stdout.toString()).toBe("once\n");
-  });
-
-  it("I6: planting against starting: one of them, and the other one learns it", async () => {
-    for (let i = 0; i < 5; i++) {
-      const place = lease.place();
-      const [started, planted] = await Promise.all([place.start(first, sh("exit 3")), place.plant(first)]);
-      expect([`${started} ${planted}`]).toEqual([started === "started" ? "started exists" : "exists planted"]);
-      await output(place);
-      expect((await place.status()).kind).toBe(started === "started" ? "ended" : "tombstone");
-    }
-  });
-
-  it("I6: a planted one never starts; planting again says the same", async () => {
-    const place = lease.place();
-    expect(await place.status()).toEqual({ kind: "absent" });
-    expect(await place.plant(first)).toBe("planted");
-    expect(await place.plant(first)).toBe("planted");
-    expect(await place.start(first, sh("true"))).toBe("exists");
-    expect(await place.status()).toEqual({ kind: "tombstone" });
-    expect(await place.kill(first, 100)).toBe("swept");
-    expect((await output(place)).stdout.length).toBe(0);
-  });
 });
 
 describe("I5: an old fence or offer is refused", () => {
-  it("I5: by start, plant, follow, kill and beat", async () => {
-    const own = await localLease();
-    try {
-      const place = own.place();
-      await place.start({ fence: 5, offer: 3 }, sh("sleep 100"));
-      for (const caller of [{ fence: 4, offer: 9 }, { fence: 5, offer: 2 }]) {
-        const refused = { kind: "stale" };
-        await expect(place.start(caller, sh("true"))).rejects.toMatchObject(refused);
-        await expect(place.plant(caller)).rejects.toMatchObject(refused);
-        await expect(place.follow(caller, { stdout: 0, stderr: 0 })).rejects.toMatchObject(refused);
-        await expect(place.kill(caller, 100)).rejects.toMatchObject(refused);
-        await expect(place.beat(caller)).rejects.toMatchObject(refused);
-      }
-      await expect(own.place().start({ fence: 4, offer: 1 }, sh("true"))).rejects.toMatchObject({ kind: "stale" });
-      expect(await place.status()).toEqual({ kind: "running" });
-      // A higher one is taken, and remembered.
-      await place.beat({ fence: 6, offer: 4 });
-      await expect(place.kill({ fence: 6, offer: 3 }, 100)).rejects.toMatchObject({ kind: "stale" });
-      expect(await place.kill({ fence: 6, offer: 4 }, 100)).toBe("swept");
-    } finally {
-      await own.end();
-    }
-  });
-
   it("I5: following with a higher offer ends the followers of lower ones", async () => {
     const place = lease.place();
     await place.start(first, sh("echo a; sleep 100"));

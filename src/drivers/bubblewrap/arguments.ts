@@ -32,6 +32,8 @@ const isolation = (config: BubblewrapConfig): readonly string[] =>
     ["--unshare-pid", "--as-pid-1", "--unshare-ipc", "--unshare-uts", "--hostname", "leasehold", "--unshare-cgroup-try"],
     config.network === "host" ? [] : ["--unshare-net"],
     ["--new-session", "--die-with-parent"],
+    // One that was unpacked finds its libraries by it. What the command is given of that name it gets later.
+    ["--unsetenv", "LD_LIBRARY_PATH"],
   ].flat();
 
 const bindArguments = ({ binds }: BubblewrapConfig): readonly string[] => binds.flatMap(({ source, target }) => ["--ro-bind", source, target ?? source]);

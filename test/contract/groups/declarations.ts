@@ -79,7 +79,7 @@ export function declarations(bench: Bench): void {
     it("a handle of an unknown version is refused", async () => {
       const key = bench.key();
       const { handle } = await bench.acquire(key);
-      for (const unknown of [{ ...(handle as object), v: 999 }, {}, "x", null]) {
+      for (const unknown of [{ ...(handle as object), v: 999 }, { ...(handle as object), more: true }, {}, "x", null]) {
         const resource = { key, handle: unknown };
         const invalid = { kind: "invalid", code: "handle_version_unknown" };
         await expect(driver.session(bench.context(), resource)).rejects.toMatchObject(invalid);

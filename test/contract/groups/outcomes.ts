@@ -39,6 +39,13 @@ export function outcomes(bench: Bench): void {
       expect(await status(lease.command(["true"], { env: tooMuch }))).toEqual(failed("command_not_executable", expect.stringContaining("too long")));
     });
 
+    it("I8: variables that a shell itself refuses never pass for an exit code", async () => {
+      // dash insists that OPTIND is a number; other shells may not.
+      const said = await status(lease.command(["true"], { env: { ...lease.session.env, OPTIND: "abc" } }));
+      expect(["spawn_failed", "ended"]).toContain(said.kind);
+      if (said.kind === "ended") expect(said.exit).toEqual({ kind: "exited", code: 0 });
+    });
+
     it("what cannot be passed on is refused before anything starts", async () => {
       const execution = lease.execution();
       const bad: readonly CommandSpec[] = [
