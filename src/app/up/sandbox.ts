@@ -2,12 +2,13 @@ import { realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Logger } from "pino";
 import type { Config } from "../../config.ts";
-import { setDefaultEnvironment } from "../../db/companies.ts";
+import { getCompany, setDefaultEnvironment } from "../../db/companies.ts";
 import type { Db } from "../../db/client.ts";
 import { ensureLocalEnvironment, insertEnvironment, listEnvironments } from "../../db/environments.ts";
 import { installationId } from "../../db/installation.ts";
 import { timing } from "../../domain/defaults.ts";
-import { bubblewrapConfig } from "../../drivers/bubblewrap/config.ts";
+import { isKind } from "../../domain/errors.ts";
+import { type BubblewrapConfig, bubblewrapConfig } from "../../drivers/bubblewrap/config.ts";
 import { barrierOnTheWay } from "../../drivers/bubblewrap/reach.ts";
 import type { Diagnostic } from "../../drivers/driver.ts";
 import { openDrivers } from "../drivers.ts";
@@ -24,15 +25,13 @@ export interface SandboxOffer {
 
 /**
  * Looks whether this machine can hold sandboxes. Where it can, the company gets an environment for them beside its local
- * one, as its default; once: an environment that is there, and a default that somebody chose, stay as they are.
+ * one, and as its default if it has none; once: an environment that is there stays as it is, and is what is looked at.
  */
 export async function offerSandbox(config: Config, db: Db, companyId: string, log: Logger): Promise<SandboxOffer> {
   const node = await nodeOutsideSystem();
   const full: Config = node === null ? config : { ...config, sandboxBinds: [...config.sandboxBinds, node] };
-  const wanted = {
-    provider: "bubblewrap",
-    ...(node === null ? {} : { binds: [{ source: node }], path: `${join(node, "bin")}:${bubblewrapConfig.shape.path.parse(undefined)}` }),
-  };
+  const known = (await listEnvironments(db, companyId, { limit: 1, name: environmentName }))[0];
+  const wanted = known?.backend === sandboxBackend ? known.config : withNode(node);
   const drivers = openDrivers(full, await installationId(db));
   try {
     const { diagnostics } = await drivers.get(sandboxBackend).probe({ signal: AbortSignal.timeout(timing.probe), log }, wanted);
@@ -41,21 +40,36 @@ export async function offerSandbox(config: Config, db: Db, companyId: string, lo
   } finally {
     await drivers.close();
   }
-  if ((await listEnvironments(db, companyId, { limit: 1, name: environmentName })).length === 0) {
-    await ensureLocalEnvironment(db, companyId);
-    const made = await insertEnvironment(db, companyId, {
-      name: environmentName,
-      description: "A sandbox of its own for each run, on this machine",
-      driver: "sandbox",
-      backend: sandboxBackend,
-      config: bubblewrapConfig.parse(wanted),
-      envVars: {},
-      maxLeases: null,
-      metadata: {},
-    });
-    await setDefaultEnvironment(db, companyId, made.id);
-  }
+  if (known === undefined) await makeEnvironment(db, companyId, bubblewrapConfig.parse(wanted));
   return { config: full, faults: [] };
+}
+
+const withNode = (node: string | null): Record<string, unknown> => ({
+  provider: "bubblewrap",
+  ...(node === null ? {} : { binds: [{ source: node }], path: `${join(node, "bin")}:${bubblewrapConfig.shape.path.parse(undefined)}` }),
+});
+
+/** Environment and default at once: who died in between would have runs go without a sandbox from then on. */
+async function makeEnvironment(db: Db, companyId: string, config: BubblewrapConfig): Promise<void> {
+  await ensureLocalEnvironment(db, companyId);
+  try {
+    await db.transaction(async (tx) => {
+      const made = await insertEnvironment(tx, companyId, {
+        name: environmentName,
+        description: "A sandbox of its own for each run, on the worker's machine",
+        driver: "sandbox",
+        backend: sandboxBackend,
+        config,
+        envVars: {},
+        maxLeases: null,
+        metadata: {},
+      });
+      if ((await getCompany(tx, companyId)).defaultEnvironmentId === null) await setDefaultEnvironment(tx, companyId, made.id);
+    });
+  } catch (error) {
+    // Another machine's `up` on the same database made it just now.
+    if (!isKind(error, "invalid") || error.code !== "environment_name_taken") throw error;
+  }
 }
 
 /** Where the Node that runs us is installed, when a sandbox would not see it and can; null otherwise. */
