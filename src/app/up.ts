@@ -59,7 +59,7 @@ function sayWhatNext(fleet: LocalFleet, config: Config, say: (line: string) => v
 }
 
 function whereRunsGo({ environment, backend, served }: LocalFleet["runsGo"]): string {
-  if (!served) return `wait: they go to environment ${environment}, and no worker of this fleet serves ${backend} (npx leasehold env default --none)`;
+  if (!served) return `wait: they go to environment ${environment}, and no worker of this fleet serves ${backend} (npx leasehold env default NAME chooses another)`;
   if (backend === "local") return "on this machine as this user: a command can do what you can";
   return `in environment ${environment}, a sandbox each, unless they name another (npx leasehold env list)`;
 }
