@@ -58,8 +58,8 @@ it("leaves a default that somebody chose before", async () => {
   expect(await defaultId()).toBe(id);
 });
 
-it("says what is wrong with the environment that is there, which runs will get", async () => {
+it("says what is wrong with the environment that is there, which runs will get, and that the machine can hold others", async () => {
   const config = { provider: "bubblewrap", binds: [{ source: "/nowhere" }] };
   await insertEnvironment(database.db, companyId, { ...fakeEnvironment({}), name: "sandbox", backend: "sandbox-bubblewrap", config });
-  expect((await offer()).faults).toMatchObject([{ ok: false, message: expect.stringContaining("/nowhere") as string }]);
+  expect(await offer()).toMatchObject({ faults: [], unusable: [{ ok: false, message: expect.stringContaining("/nowhere") as string }] });
 });

@@ -10,7 +10,7 @@ import { cancelled } from "../../domain/errors.ts";
 import { claimDataDir } from "../../embedded/ownership.ts";
 import { openServices } from "../../embedded/services.ts";
 import { type FleetChild, keepChild } from "./child.ts";
-import { offerSandbox, sandboxBackend } from "./sandbox.ts";
+import { environmentName, offerSandbox, sandboxBackend } from "./sandbox.ts";
 import { ensureToken } from "./token.ts";
 
 export interface FleetOptions {
@@ -67,10 +67,11 @@ export async function startFleet(config: Config, options: FleetOptions, log: Log
     await migrateDatabase(databaseUrl);
     const database = openDatabase(databaseUrl, { name: "up", max: 1 });
     const { companyId, token } = await ensureToken(database.db, config.dataDir);
-    const offer = options.backends === undefined ? await offerSandbox(config, database.db, companyId, log) : { config, faults: [] };
+    const offer = options.backends === undefined ? await offerSandbox(config, database.db, companyId, log) : { config, faults: [], unusable: [] };
     const usual = await usualEnvironment(database.db, companyId);
     await database.close();
     for (const fault of offer.faults) progress(`no sandboxes here: ${fault.message}${fault.remedy === undefined ? "" : ` (${fault.remedy})`}`);
+    for (const fault of offer.unusable) progress(`environment ${environmentName} cannot be used here: ${fault.message} (look with: leasehold env probe ${environmentName})`);
     const backends = options.backends ?? ["local", ...(offer.faults.length === 0 ? [sandboxBackend] : [])];
 
     progress(`starting API, ${options.workers} workers and reaper`);

@@ -14,34 +14,39 @@ import type { Diagnostic } from "../../drivers/driver.ts";
 import { openDrivers } from "../drivers.ts";
 
 export const sandboxBackend = "sandbox-bubblewrap";
-const environmentName = "sandbox";
+export const environmentName = "sandbox";
 
 export interface SandboxOffer {
   /** What the fleet is to be started with. */
   readonly config: Config;
   /** What is in the way, where this machine cannot hold sandboxes; empty where it can. */
   readonly faults: readonly Diagnostic[];
+  /** What is wrong with the environment that was there before, where the machine can hold others. */
+  readonly unusable: readonly Diagnostic[];
 }
 
 /**
  * Looks whether this machine can hold sandboxes. Where it can, the company gets an environment for them beside its local
- * one, and as its default if it has none; once: an environment that is there stays as it is, and is what is looked at.
+ * one, and as its default if it has none; once: an environment that is there stays as it is, and is looked at too.
  */
 export async function offerSandbox(config: Config, db: Db, companyId: string, log: Logger): Promise<SandboxOffer> {
   const node = await nodeOutsideSystem();
   const full: Config = node === null ? config : { ...config, sandboxBinds: [...config.sandboxBinds, node] };
+  const wanted = withNode(node);
   const known = (await listEnvironments(db, companyId, { limit: 1, name: environmentName }))[0];
-  const wanted = known?.backend === sandboxBackend ? known.config : withNode(node);
   const drivers = openDrivers(full, await installationId(db));
+  const faultsOf = async (environment: unknown): Promise<readonly Diagnostic[]> => {
+    const { diagnostics } = await drivers.get(sandboxBackend).probe({ signal: AbortSignal.timeout(timing.probe), log }, environment);
+    return diagnostics.filter((d) => !d.ok);
+  };
   try {
-    const { diagnostics } = await drivers.get(sandboxBackend).probe({ signal: AbortSignal.timeout(timing.probe), log }, wanted);
-    const faults = diagnostics.filter((d) => !d.ok);
-    if (faults.length > 0) return { config, faults };
+    const faults = await faultsOf(wanted);
+    if (faults.length > 0) return { config, faults, unusable: [] };
+    if (known === undefined) await makeEnvironment(db, companyId, bubblewrapConfig.parse(wanted));
+    return { config: full, faults, unusable: known?.backend === sandboxBackend ? await faultsOf(known.config) : [] };
   } finally {
     await drivers.close();
   }
-  if (known === undefined) await makeEnvironment(db, companyId, bubblewrapConfig.parse(wanted));
-  return { config: full, faults: [] };
 }
 
 const withNode = (node: string | null): Record<string, unknown> => ({
