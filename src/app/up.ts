@@ -45,7 +45,7 @@ function sayWhatNext(fleet: LocalFleet, config: Config, say: (line: string) => v
     `Board    ${board.href}  (any user name, password: the token)`,
     `Token    ${tokenFile(config.dataDir)}`,
     `Logs     ${config.dataDir}/logs`,
-    fleet.sandboxed ? "Runs     in a sandbox each, unless they name another environment (npx leasehold env list)" : "Runs     on this machine as this user: a command can do what you can",
+    `Runs     ${whereRunsGo(fleet.runsGo)}`,
     "",
     "Now, in another terminal:",
     "",
@@ -56,6 +56,12 @@ function sayWhatNext(fleet: LocalFleet, config: Config, say: (line: string) => v
   ]) {
     say(line);
   }
+}
+
+function whereRunsGo({ environment, backend, served }: LocalFleet["runsGo"]): string {
+  if (!served) return `wait: they go to environment ${environment}, and no worker of this fleet serves ${backend} (npx leasehold env default NAME chooses another)`;
+  if (backend === "local") return "on this machine as this user: a command can do what you can";
+  return `in environment ${environment}, a sandbox each, unless they name another (npx leasehold env list)`;
 }
 
 async function stop(fleet: LocalFleet, told: Told, say: (line: string) => void): Promise<void> {

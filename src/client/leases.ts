@@ -76,8 +76,8 @@ export class Leases {
         lease = await this.get(lease.id, signal === undefined ? {} : { signal });
       }
       if (lease.state !== "active") {
-        const why = lease.failureReason === null ? "" : `: ${lease.failureReason}`;
-        throw new LeaseholdRequestError({ status: 409, code: "lease_not_active", detail: `lease ${lease.id} is ${lease.state}${why}` });
+        const why = lease.failureReason ?? `it is ${lease.state}`;
+        throw new LeaseholdRequestError({ status: 409, code: "lease_not_active", detail: `lease ${lease.id} did not become active: ${why}` });
       }
     } catch (error) {
       // Not to be had, or not wanted any more: whatever was made for it goes.

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, type InferSelectModel } from "drizzle-orm";
+import { and, asc, eq, gt, type InferSelectModel, sql } from "drizzle-orm";
 import { invalid } from "../domain/errors.ts";
 import { isId, newId } from "../domain/ids.ts";
 import type { Db } from "./client.ts";
@@ -20,7 +20,7 @@ export async function insertEnvironment(db: Db, companyId: string, row: NewEnvir
       throw invalid("environment_name_taken", `there is an environment named ${row.name} already; choose another name`, { status: 409 });
     }
     if (constraint === "environments_one_local") {
-      throw invalid("environment_local_exists", "a company has one local environment, and this one has it already; use or update that", { status: 409 });
+      throw invalid("environment_local_exists", "a company has one local environment, and this one has it already; use that", { status: 409 });
     }
     throw error;
   }
@@ -51,8 +51,14 @@ export async function getEnvironment(db: Db, companyId: string, wanted: string):
   // Postgres takes no NUL in a text, so no name has one.
   const byName = async () => (wanted.includes("\0") ? undefined : (await listEnvironments(db, companyId, { limit: 1, name: wanted }))[0]);
   const found = byId ?? (await byName());
-  if (found === undefined) throw invalid("environment_not_found", `no environment has the id or name ${wanted.slice(0, 100)}`, { status: 404 });
-  return found;
+  if (found !== undefined) return found;
+  const meant = wanted.includes("\0") ? undefined : await nameInOtherCase(db, companyId, wanted);
+  throw invalid("environment_not_found", `no environment has the id or name ${wanted.slice(0, 100)}${meant === undefined ? "" : `; there is ${meant}`}`, { status: 404 });
+}
+
+async function nameInOtherCase(db: Db, companyId: string, wanted: string): Promise<string | undefined> {
+  const [row] = await db.select({ name: environments.name }).from(environments).where(and(eq(environments.companyId, companyId), sql`lower(${environments.name}) = lower(${wanted})`)).limit(1);
+  return row?.name;
 }
 
 export const environmentStatuses = environments.status.enumValues;

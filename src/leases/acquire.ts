@@ -9,7 +9,6 @@ import { callDriver } from "./call.ts";
 import type { WorkerFleet } from "./fleet.ts";
 import { keepClaim } from "./keep-claim.ts";
 import { noteActivity } from "./note-activity.ts";
-import { providerExpiry } from "./provider-timer.ts";
 
 /**
  * Takes the next due lease of a backend and brings it to `active`. False when there was none to take.
@@ -48,14 +47,14 @@ async function acquire(fleet: WorkerFleet, driver: Driver, lease: Lease, claim: 
     () => extendLeaseClaim(fleet.db, lease.id, claim),
     (err) => fleet.log.error({ err, lease: lease.id }, "could not extend a claim"),
   );
-  const expiresAt = providerExpiry(lease, new Date(Date.now() + timing.leaseLife));
   try {
     const made = await callDriver(fleet, driver, lease, kept.lost, (context) =>
       driver.acquire(context, {
         key: lease.resourceKey,
         config: lease.config,
         labels: { installation: fleet.installation, company: lease.companyId, run: lease.runId },
-        expiresAt,
+        // Who waits for its turn is renewed by the reaper, which reaches no provider.
+        expiresAt: lease.maxExpiresAt,
       }),
     );
     const active = await moveLease(fleet.db, lease, {

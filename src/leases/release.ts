@@ -32,7 +32,7 @@ export async function releaseLease(fleet: WorkerFleet, leaseId: string, stop: Ab
       return;
     }
     const driver = fleet.driver(lease.backend);
-    await callDriver(fleet, driver, lease, signal, (context) => driver.release(context, { key: lease.resourceKey, handle: lease.handle }));
+    await callDriver(fleet, driver, lease, signal, (context) => driver.release(context, { key: lease.resourceKey, handle: lease.handle })).catch(unlessGone);
     const done = await moveLease(fleet.db, lease, { event: "cleaned", who: fleet.who, claim });
     await noteActivity(fleet, done, "environment.lease_released");
     if (done.runId !== null) await fleet.bells.run(done.runId, `lease-${done.state}-${done.fence}`);
@@ -45,6 +45,11 @@ export async function releaseLease(fleet: WorkerFleet, leaseId: string, stop: Ab
     }
     await afterFailure(fleet, lease, claim, error);
   }
+}
+
+/** What is not there any more has been given back: nothing else was wanted. */
+function unlessGone(error: unknown): void {
+  if (!isKind(error, "gone")) throw error;
 }
 
 /** Ends what still runs in the lease. False when somebody else is doing that. */

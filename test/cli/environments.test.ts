@@ -41,6 +41,11 @@ describe("leasehold env probe", () => {
     expect(await leasehold(["env", "probe", "here"], env)).toMatchObject({ code: 75, stdout: "", stderr: expect.stringContaining("leasehold worker --backends local") });
   });
 
+  it("names the environment whose name is written otherwise", async () => {
+    await make("here", "local");
+    expect(await leasehold(["env", "probe", "HERE"], env)).toMatchObject({ code: 66, stderr: "leasehold: no environment has the id or name HERE; there is here\n" });
+  });
+
   it("tells what a worker saw, to people and to programs, and ends with 0 or 1", async () => {
     const worker: ApiWorker = await startWorker(server);
     try {
@@ -48,7 +53,7 @@ describe("leasehold env probe", () => {
       const good = await leasehold(["env", "probe", "here"], env);
       expect([good.code, good.stderr]).toEqual([0, ""]);
       expect(good.stdout).toMatch(/^CHECK +RESULT +MESSAGE\nroot +ok +\/.*\ntools +ok +all tools are there\n/);
-      expect(good.stdout).toMatch(/It can be used: this machine can hold leases\. .+ looked for \d/);
+      expect(good.stdout).toMatch(/It can be used: this machine can hold leases\. Checked on .+ in \d/);
       const unsaved = await leasehold(["env", "probe", "--driver", "local", "--json"], env);
       expect([unsaved.code, (JSON.parse(unsaved.stdout) as Probe).ok]).toEqual([0, true]);
 

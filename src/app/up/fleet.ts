@@ -2,13 +2,15 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { childEnvironment, type Config } from "../../config.ts";
-import { openDatabase } from "../../db/client.ts";
+import { type Db, openDatabase } from "../../db/client.ts";
+import { getCompany } from "../../db/companies.ts";
+import { findEnvironment } from "../../db/environments.ts";
 import { migrateDatabase } from "../../db/migrate.ts";
 import { cancelled } from "../../domain/errors.ts";
 import { claimDataDir } from "../../embedded/ownership.ts";
 import { openServices } from "../../embedded/services.ts";
 import { type FleetChild, keepChild } from "./child.ts";
-import { offerSandbox, sandboxBackend } from "./sandbox.ts";
+import { environmentName, offerSandbox, sandboxBackend } from "./sandbox.ts";
 import { ensureToken } from "./token.ts";
 
 export interface FleetOptions {
@@ -31,8 +33,8 @@ export interface LocalFleet {
   /** The configuration with the services' addresses filled in. */
   readonly config: Config;
   readonly workers: readonly FleetChild[];
-  /** Whether this fleet runs commands in sandboxes, where a run names no environment. */
-  readonly sandboxed: boolean;
+  /** Where runs go that name no environment; `served` if this fleet's workers can take them there. */
+  readonly runsGo: { readonly environment: string; readonly backend: string; readonly served: boolean };
   readonly embedded: boolean;
   /** Stops API, workers and reaper; running commands go on. The services stay up. */
   stopProcesses(): Promise<void>;
@@ -65,9 +67,11 @@ export async function startFleet(config: Config, options: FleetOptions, log: Log
     await migrateDatabase(databaseUrl);
     const database = openDatabase(databaseUrl, { name: "up", max: 1 });
     const { companyId, token } = await ensureToken(database.db, config.dataDir);
-    const offer = options.backends === undefined ? await offerSandbox(config, database.db, companyId, log) : { config, faults: [] };
+    const offer = options.backends === undefined ? await offerSandbox(config, database.db, companyId, log) : { config, faults: [], unusable: [] };
+    const usual = await usualEnvironment(database.db, companyId);
     await database.close();
     for (const fault of offer.faults) progress(`no sandboxes here: ${fault.message}${fault.remedy === undefined ? "" : ` (${fault.remedy})`}`);
+    for (const fault of offer.unusable) progress(`environment ${environmentName} cannot be used here: ${fault.message} (look with: leasehold env probe ${environmentName})`);
     const backends = options.backends ?? ["local", ...(offer.faults.length === 0 ? [sandboxBackend] : []), ...(config.fakeProvider === undefined ? [] : ["sandbox-fake"])];
 
     progress(`starting API, ${options.workers} workers and reaper`);
@@ -90,11 +94,18 @@ export async function startFleet(config: Config, options: FleetOptions, log: Log
     const [news] = await Promise.race([Promise.all([api.ready, ...workers.map((w) => w.ready), reaper.ready]), givenUp(options.signal)]);
     const url = String(news["url"]);
     await claim.setUrl(url);
-    return { url, companyId, token, config: full, workers, sandboxed: backends.includes(sandboxBackend), embedded, stopProcesses, killProcesses, stopServices: unwind };
+    return { url, companyId, token, config: full, workers, runsGo: { ...usual, served: backends.includes(usual.backend) }, embedded, stopProcesses, killProcesses, stopServices: unwind };
   } catch (error) {
     await unwind();
     throw error;
   }
+}
+
+/** The environment of runs that name none. Its local one is made when the first run needs it. */
+async function usualEnvironment(db: Db, companyId: string): Promise<{ environment: string; backend: string }> {
+  const { defaultEnvironmentId } = await getCompany(db, companyId);
+  const chosen = defaultEnvironmentId === null ? undefined : await findEnvironment(db, companyId, defaultEnvironmentId);
+  return chosen === undefined ? { environment: "Local", backend: "local" } : { environment: chosen.name, backend: chosen.backend };
 }
 
 /** Never settles, but for rejecting when the signal fires. */

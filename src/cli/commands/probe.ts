@@ -26,7 +26,7 @@ function told(probe: Probe, { json }: { readonly json?: true }): number {
 const said = (ok: boolean, good: string, bad: string): string => (ok ? coloured("green", good) : coloured("red", bad));
 
 function described({ ok, summary, diagnostics, host, tookMs }: Probe): string {
-  const verdict = `${said(ok, "It can be used", "It cannot be used")}: ${printable(summary)}. ${printable(host)} looked for ${saySpan(tookMs)}.`;
+  const verdict = `${said(ok, "It can be used", "It cannot be used")}: ${printable(summary)}. Checked on ${printable(host)} in ${saySpan(tookMs)}.`;
   if (diagnostics.length === 0) return verdict;
   const rows = diagnostics.map((d) => [printable(d.check), said(d.ok, "ok", "failed"), [d.message, ...(d.remedy === undefined ? [] : [`-> ${d.remedy}`])].map(printable).join("\n")]);
   return `${table(["CHECK", "RESULT", "MESSAGE"], rows, { wrap: true })}\n\n${verdict}`;

@@ -29,7 +29,7 @@ export interface Probed {
 
 /** Says whether sandboxes work here, and which of their limits are real. Leaves nothing behind. */
 export async function probeBubblewrap(place: Probed): Promise<ProbeResult> {
-  const diagnostics = [await checkProgram(place), await checkRoot(place.root), await checkWay(place), await checkWishes(place), ...limitsOf(place)];
+  const diagnostics = [await checkProgram(place), await checkRoot(place.root), await checkReach(place), await checkWishes(place), ...limitsOf(place)];
   if (diagnostics.every((d) => d.ok)) diagnostics.push(await checkSpace(place.root));
   if (diagnostics.every((d) => d.ok)) diagnostics.push(await checkSandbox(place));
   const failed = diagnostics.filter((d) => !d.ok);
@@ -45,18 +45,18 @@ async function checkProgram({ unpacked }: Probed): Promise<Diagnostic> {
   }
 }
 
-async function checkWay({ root, user }: Probed): Promise<Diagnostic> {
+async function checkReach({ root, user }: Probed): Promise<Diagnostic> {
   const barrier = user === null ? null : await barrierOnTheWay(root).catch(() => null);
-  if (barrier === null) return { check: "way", ok: true, message: `sandboxes can reach ${root}` };
-  return { check: "way", ok: false, message: `sandboxes cannot reach ${root}: ${barrier} lets nobody pass`, remedy: `chmod o+x ${barrier}, or set LEASEHOLD_DATA_DIR to a directory outside it` };
+  if (barrier === null) return { check: "reach", ok: true, message: `sandboxes can reach ${root}` };
+  return { check: "reach", ok: false, message: `sandboxes cannot reach ${root}: ${barrier} lets nobody pass`, remedy: `chmod o+x ${barrier}, or set LEASEHOLD_DATA_DIR to a directory outside it` };
 }
 
 async function checkWishes(place: Probed): Promise<Diagnostic> {
   try {
     await place.checkWishes();
-    return { check: "wishes", ok: true, message: "this worker allows what the environment wants of it" };
+    return { check: "allowed", ok: true, message: "this worker allows what the environment wants of it" };
   } catch (error) {
-    return failure("wishes", error, "change the environment, or what the worker allows");
+    return failure("allowed", error, "change the environment, or what the worker allows");
   }
 }
 
@@ -74,7 +74,7 @@ async function checkRoot(root: string): Promise<Diagnostic> {
 
 async function checkSpace(root: string): Promise<Diagnostic> {
   const { bavail, bsize } = await statfs(root);
-  const message = `${Math.floor((bavail * bsize) / 1024 / 1024)} MiB are free under ${root}`;
+  const message = `${sayBytes(bavail * bsize)} are free under ${root}`;
   return bavail * bsize >= littleSpace ? { check: "space", ok: true, message } : { check: "space", ok: false, message, remedy: "make room, or set another data directory" };
 }
 
@@ -83,9 +83,9 @@ function limitsOf({ groups, user, config }: Probed): Diagnostic[] {
   const whole = groups === null ? null : `whole lease, by control groups version ${groups.version}`;
   const say = (what: string, how: string): Diagnostic => ({ check: `limit ${what}`, ok: true, message: how });
   return [
-    say("memory", `${limits.memoryBytes} bytes for the ${whole ?? "data of each process; not for all of them together"}`),
+    say("memory", `${sayBytes(limits.memoryBytes)} for the ${whole ?? "data of each process; not for all of them together"}`),
     say("processes", `${limits.processes} for the ${whole ?? (user === null ? "sandbox of each command" : "whole lease")}`),
-    say("file size", `${limits.fileBytes} bytes for each file; how much all files take is not limited`),
+    say("file size", `${sayBytes(limits.fileBytes)} for each file; how much all files take is not limited`),
     say("open files", `${limits.openFiles} for each process`),
     say("cpu time", `${limits.cpuSeconds} s for each process`),
     say("wall time", `${limits.wallSeconds} s for each command`),
@@ -111,6 +111,12 @@ function remedyFor(said: string): string {
   }
   return "run the same by hand, as the worker's user: bwrap --unshare-user --unshare-pid --ro-bind / / --proc /proc true";
 }
+
+/** As people say it: in the largest unit there is one of, to a tenth. */
+const sayBytes = (bytes: number): string => {
+  const [unit, size] = ([["GiB", 2 ** 30], ["MiB", 2 ** 20], ["KiB", 2 ** 10]] as const).find(([, least]) => bytes >= least) ?? ["bytes", 1];
+  return `${Number((bytes / size).toFixed(1))} ${unit}`;
+};
 
 const failure = (check: string, error: unknown, remedy: string): Diagnostic => ({
   check,

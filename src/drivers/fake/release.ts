@@ -1,7 +1,8 @@
 import { transient } from "../../domain/errors.ts";
 import type { LeaseCalls } from "./lease-calls.ts";
 import { checkOurs } from "./ours.ts";
-import { destroyed } from "./provider.ts";
+import { destroyed, type Sandbox } from "./provider.ts";
+import { isNotFound } from "./provider-error.ts";
 
 /** Listings in which a sandbox may be there again. */
 const rounds = 10;
@@ -18,8 +19,8 @@ export async function releaseSandboxes(lease: LeaseCalls, installation: string, 
   const { key, provider, commands, fence } = lease;
   let noted = false;
   for (let round = 0; round < rounds; round++) {
-    const listed = await provider.list(key);
-    const known = sandboxId === null || listed.some((one) => one.id === sandboxId) ? null : await provider.get(key, sandboxId);
+    const listed = await provider.list(key).catch(failedListing);
+    const known = sandboxId === null || listed.some((one) => one.id === sandboxId) ? null : await provider.get(key, sandboxId).catch(notThere);
     const found = known === null ? listed : [...listed, known];
     checkOurs(found, { installation });
     if (found.length === 0 && noted) return;
@@ -28,4 +29,15 @@ export async function releaseSandboxes(lease: LeaseCalls, installation: string, 
     noted = true;
   }
   throw transient("sandbox_left", `sandboxes of ${key} are there each time they were destroyed`);
+}
+
+/** A listing that was not found is a failed one, and says nothing about what is there. */
+function failedListing(cause: unknown): never {
+  if (!isNotFound(cause)) throw cause;
+  throw transient("sandboxes_not_listed", "the provider does not find its own listing", { cause });
+}
+
+function notThere(error: unknown): Sandbox | null {
+  if (isNotFound(error)) return null;
+  throw error;
 }

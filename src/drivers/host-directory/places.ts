@@ -5,7 +5,7 @@ import type { Places } from "../../session/session.ts";
 
 /** The directory of a lease. Throws `invalid` for a key that is no UUID, and could therefore lead anywhere. */
 export function leaseDirectory(root: string, key: string): string {
-  if (!isId(key)) throw invalid("resource_key_invalid", "a resource key of the local driver is a UUID");
+  if (!isId(key)) throw invalid("resource_key_invalid", "a resource key is a UUID");
   return join(root, key.toLowerCase());
 }
 

@@ -4,6 +4,7 @@ import { isKind, refused } from "../../domain/errors.ts";
 import { retire } from "../../session/lease-directory.ts";
 import { leaseDirectory, placesIn } from "./places.ts";
 import { errnoOf } from "./errno.ts";
+import { isThere } from "./is-there.ts";
 import { readMarker } from "./marker.ts";
 import { endProcesses } from "./processes.ts";
 import { hostSession } from "./session.ts";
@@ -85,8 +86,6 @@ async function unfinishedIn(directory: string): Promise<readonly string[]> {
   const ended = await Promise.all(ids.map(async (id) => (await isThere(join(all, id, "rc"))) || (await isThere(join(all, id, "tombstone")))));
   return ids.filter((_id, i) => ended[i] === false);
 }
-
-const isThere = async (path: string): Promise<boolean> => (await lstat(path).catch(() => null)) !== null;
 
 /** "missing" where there is no marker at all: in a lease that we had acquired only the command can have removed it. */
 const unreadable = (error: unknown): "missing" | null => (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR" ? "missing" : null);

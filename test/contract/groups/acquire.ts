@@ -88,7 +88,7 @@ export function acquire(bench: Bench): void {
       expect(await subject.remains()).toEqual(before);
     });
 
-    it.each(["", ".", "..", "../x", "/etc", "a/b", ".stage", "x".repeat(300), "a\0b", "{00000000-0000-0000-0000-000000000000}"])("a key that is no id is refused: %j", async (key) => {
+    it.each(["", ".", "..", "../x", "/etc", "a/b", ".stage", "x".repeat(300), "a\0b", "{00000000-0000-0000-0000-000000000000}"].map((key) => [key.slice(0, 50), key]))("a key that is no id is refused: %j", async (_begin, key) => {
       const before = await subject.remains();
       await expect(bench.acquire(key)).rejects.toMatchObject({ kind: "invalid" });
       await expect(bench.release(key)).rejects.toMatchObject({ kind: "invalid" });
