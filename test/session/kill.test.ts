@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../support/eventually.ts";
@@ -71,6 +71,18 @@ describe("I9: kill means gone", () => {
       expect(processesOf(place.id)).toEqual([]);
       expect(await place.status()).toMatchObject({ kind: "ended", exit: { kind: "signalled" }, killed: true });
     }
+  });
+
+  it.each(["", "setsid "])("I9: one whose first thread has ended looks like a zombie, and its others go on: %sin the background", async (own) => {
+    const place = lease.place();
+    const exit = { x64: 60, arm64: 93 }[process.arch as string] ?? expect.fail("the number of the system call exit is not known here");
+    const threads = `${own}perl -Mthreads -e 'threads->create(sub { sleep 1000 })->detach; syscall(${exit}, 0)' &`;
+    await place.start(first, sh(`${threads} echo $!; exec sleep 1000`));
+    const pid = Number(await spoken(place.directory));
+    const threadsOf = (): string => (existsSync(`/proc/${pid}/status`) ? readFileSync(`/proc/${pid}/status`, "utf8") : "");
+    await eventually(() => expect(threadsOf()).toMatch(/^State:\tZ[^]*^Threads:\t[2-9]/m));
+    expect(await place.kill(first, 200)).toBe("swept");
+    expect(threadsOf()).not.toMatch(/^Threads:\t[2-9]/m);
   });
 
   it("killing what ended by itself changes nothing", async () => {
