@@ -27,6 +27,11 @@ describe("I8: the outcome is the true one", () => {
     expect(status).toEqual({ kind: "spawn_failed", reason: "command_not_found", message: "no-such-program: not found" });
   });
 
+  it.each([{ here: "/nowhere" }, { line: "5" }, { IFS: "0123456789" }, { notes: "/nowhere" }])("I8: a program that cannot be executed, with the variables %o", async (variables) => {
+    const { status } = await ran(lease, command(["/etc"], { env: { PATH: "/bin", ...variables } }));
+    expect(status).toMatchObject({ kind: "spawn_failed", reason: "command_not_executable" });
+  });
+
   it("I8: a program that may not be executed", async () => {
     writeFileSync(join(lease.session.places.workspace, "plain"), "text", { mode: 0o644 });
     const { status } = await ran(lease, command(["./plain"]));
