@@ -18,6 +18,7 @@ export function openDrivers(config: Config, installation: string): DriverRegistr
       unpacked: bubblewrapFolders(),
       binds: config.sandboxBinds,
       network: config.sandboxNetwork === "host",
+      dataDir: config.dataDir,
     }),
     // Only where it was asked for: it is for tests and measuring.
     ...(config.fakeProvider === undefined ? [] : [fakeDriver({ root: config.fakeProvider, installation, path: config.path })]),

@@ -97,7 +97,7 @@ export async function runWorker(config: Config, options: WorkerOptions): Promise
 
 function intakes(config: Config, options: WorkerOptions, base: Base, fleet: WorkerFleet, detach: AbortSignal, giveUp: AbortSignal): Intake[] {
   const executions = options.concurrency ?? config.concurrency;
-  const hostPaths = allowedHostPaths(config.workspacePaths);
+  const hostPaths = allowedHostPaths(config.workspacePaths, config.dataDir);
   const perBackend = options.backends.flatMap((backend): Intake[] => {
     const bound = fleet.driver(backend).facts.placement === "host" ? fleet.host.id : null;
     const acquire = (host: string | null): Intake => ({

@@ -6,10 +6,11 @@ note . pid "$$ $started"
 # Whoever ends an execution first says so and then looks for a pid; this is the other half.
 noted . killed killed _
 [ "$killed" = 0 ] || kill -KILL $$
-here=$PWD
+# Its name is one that no variable of a command can have.
+LEASEHOLD_HERE=$PWD
 # Why the command could not be executed.
 failed() {
-	note "$here" spawn "$1"
+	note "$LEASEHOLD_HERE" spawn "$1"
 }
 unset OLDPWD SHLVL
 # The program is found by this PATH unless the command's variables bring another one; not exported.

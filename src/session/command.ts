@@ -21,7 +21,7 @@ export function commandScript(session: Session, spec: CommandSpec): Buffer {
     `command -v "$1" >/dev/null 2>&1 || { printf '%s: not found\\n' "$1" >&5; exit 127; }`,
     `exec "$@" 2>&5 5>&-`,
     // Where a failed exec does not end the shell; its EXIT trap says why we are here.
-    "exit $?",
+    `exit "$?"`,
     "",
   ].join("\n");
   const before = script("process", "command");

@@ -73,7 +73,11 @@ start_time() {
 	{ while IFS= read -r line || [ -n "$line" ]; do stat="$stat $line"; done <"/proc/$1/stat"; } 2>/dev/null || return 1
 	# shellcheck disable=SC2086
 	set -- ${stat##*) }
-	case ${1:-X} in Z | X) return 1 ;; esac
+	case ${1:-X} in
+	X) return 1 ;;
+	# One whose first thread has ended looks like a zombie as long as its others go on.
+	Z) [ "${18:-1}" -gt 1 ] || return 1 ;;
+	esac
 	started=${20}
 }
 

@@ -114,7 +114,7 @@ interpret() {
 	case $1 in
 	"began exited "*) kind=exited code=${1##* } ;;
 	"began signalled "*) kind=signalled code=${1##* } ;;
-	"began spawn "*" exited "*)
+	"began spawn cwd exited 126" | "began spawn exec exited 12"[67])
 		kind=spawn_failed code=${1##* }
 		spawn=${1#began spawn }
 		note . spawn "${spawn%% *}"
@@ -132,7 +132,12 @@ interpret() {
 		;;
 	*) kind= ;;
 	esac
-	case $code in *[!0-9]* | "") kind= ;; esac
+	# Others in there can write to it too: what no command can end with is no end of one.
+	case $code in
+	[0-9] | [1-9][0-9] | [1-9][0-9][0-9]) [ "$code" -le 255 ] || kind= ;;
+	*) kind= ;;
+	esac
+	[ "$kind" != signalled ] || { [ "$code" -ge 1 ] && [ "$code" -le 64 ]; } || kind=
 }
 
 start_time $$
@@ -146,7 +151,10 @@ rm -f spec in "../.$id".*/spec "../.$id".*/in
 (pump err) <err.pipe 3<&- 4<&- 9>&- &
 (watch) 3<&- 4<&- 9>&- &
 recorder=
+dying=
 if [ "$how_called" = enclosed ]; then
+	# Who waits for the command dies with us, what encloses it with that, and with it all in there.
+	dying="setpriv --pdeathsig KILL"
 	# Nobody may come to write to it: a command that is ended before it begins. Then the recorder sees the end of it when we
 	# let go, and waits for nobody to open it.
 	exec 6<>status.pipe
@@ -158,7 +166,7 @@ fi
 
 # In the foreground: what a shell starts with & ignores SIGINT and SIGQUIT for ever. setsid waits for the command and is
 # the one tool that tells an exit status from a signal: it gives a signal's bare number, and says so on its stderr.
-setsid --fork --wait env -i "LEASEHOLD_EXECUTION=$id" sh /proc/self/fd/3 "$PATH" \
+$dying setsid --fork --wait env -i "LEASEHOLD_EXECUTION=$id" sh /proc/self/fd/3 "$PATH" \
 	<&4 >out.pipe 5>err.pipe 2<>how 4<&- 6>&- 9>&-
 code=$?
 exec 3<&- 4<&- 6>&-

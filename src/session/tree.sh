@@ -27,15 +27,24 @@ list_tree() {
 	# to end before it sees the command end.
 	[ -z "$init" ] || start_time "$init" && [ "$started" = "$init_started" ] || init=
 	[ -z "$init" ] || tree=" /proc/$init"
+	# Looks like a zombie, and is one only without threads that go on. A name may have lines.
+	others="( -?[0-9]+){13} ([2-9]|[1-9][0-9]+)"
 	if [ -n "$leader" ]; then
-		for file in $(grep -lsE "^[0-9]+ \(.*\) [^ZX] [0-9]+ ($leader [0-9]+|[0-9]+ $leader) " /proc/[0-9]*/stat); do
+		group="[0-9]+ ($leader [0-9]+|[0-9]+ $leader)"
+		for file in $(grep -lszE "^[0-9]+ \(.*\) ([^ZX] $group|Z $group$others) " /proc/[0-9]*/stat); do
 			add_to_tree "${file%/stat}"
 		done
 	fi
 	for file in $(grep -lszxF -- "LEASEHOLD_EXECUTION=$id" /proc/[0-9]*/environ); do
 		add_to_tree "${file%/environ}"
 	done
-	[ -n "$init" ] || return 0
+	if [ -z "$init" ]; then
+		# Only its other threads still have the variables.
+		for file in $(grep -lszE "^[0-9]+ \(.*\) Z( [0-9]+){3}$others " /proc/[0-9]*/stat); do
+			! grep -qszxF -- "LEASEHOLD_EXECUTION=$id" "${file%stat}"task/*/environ || add_to_tree "${file%/stat}"
+		done
+		return 0
+	fi
 	for file in /proc/[0-9]*; do
 		[ "$file/ns/pid" -ef "/proc/$init/ns/pid" ] && add_to_tree "$file"
 	done

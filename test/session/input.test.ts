@@ -21,3 +21,8 @@ it("a command sees only what was there when it began to read a program", async (
   await place.start(first, command(["./prog", "ok"]));
   expect((await output(place)).stdout.toString()).toBe("no shebang ok\n");
 });
+
+it.each([{ here: "/nowhere" }, { line: "5" }, { IFS: "0123456789" }, { notes: "/nowhere" }])("I8: a program that cannot be executed, with the variables %o", async (variables) => {
+  const { status } = await ran(lease, command(["/etc"], { env: { PATH: "/bin", ...variables } }));
+  expect(status).toMatchObject({ kind: "spawn_failed", reason: "command_not_executable" });
+});

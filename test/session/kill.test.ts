@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../support/eventually.ts";
@@ -20,7 +21,22 @@ sleep 0.05
 echo ready
 exec sleep 1004`;
 
+/** What makes a process of several threads here; a smaller perl has none. */
+const perlHasThreads = spawnSync("perl", ["-Mthreads", "-e", "1"]).status === 0;
+
 describe("I9: kill means gone", () => {
+  it.runIf(perlHasThreads).each(["", "setsid "])("I9: one whose first thread has ended looks like a zombie, and its others go on: %sin the background", async (own) => {
+    const place = lease.place();
+    const exit = { x64: 60, arm64: 93 }[process.arch as string] ?? expect.fail("the number of the system call exit is not known here");
+    const threads = `${own}perl -Mthreads -e 'threads->create(sub { sleep 1000 })->detach; syscall(${exit}, 0)' &`;
+    await place.start(first, sh(`${threads} echo $!; exec sleep 1000`));
+    const pid = Number(await spoken(place.directory));
+    const threadsOf = (): string => (existsSync(`/proc/${pid}/status`) ? readFileSync(`/proc/${pid}/status`, "utf8") : "");
+    await eventually(() => expect(threadsOf()).toMatch(/^State:\tZ[^]*^Threads:\t[2-9]/m));
+    expect(await place.kill(first, 200)).toBe("swept");
+    expect(threadsOf()).not.toMatch(/^Threads:\t[2-9]/m);
+  });
+
   it("I9: the supervisor is killed: orphaned, the command goes on, and can still be ended", async () => {
     const place = lease.place();
     await place.start(first, sh(tree));

@@ -1,4 +1,4 @@
-import { realpath } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Logger } from "pino";
 import type { Config } from "../../config.ts";
@@ -30,9 +30,10 @@ export interface SandboxOffer {
  * one, and as its default if it has none; once: an environment that is there stays as it is, and is looked at too.
  */
 export async function offerSandbox(config: Config, db: Db, companyId: string, log: Logger): Promise<SandboxOffer> {
-  const node = await nodeOutsideSystem();
-  const full: Config = node === null ? config : { ...config, sandboxBinds: [...config.sandboxBinds, node] };
-  const wanted = withNode(node);
+  const program = await realpath(process.execPath);
+  const node = await nodeOutsideSystem(program);
+  const full: Config = { ...config, sandboxBinds: [...config.sandboxBinds, ...node] };
+  const wanted = withNode(program, node);
   const known = (await listEnvironments(db, companyId, { limit: 1, name: environmentName }))[0];
   const drivers = openDrivers(full, await installationId(db));
   const faultsOf = async (environment: unknown): Promise<readonly Diagnostic[]> => {
@@ -49,9 +50,9 @@ export async function offerSandbox(config: Config, db: Db, companyId: string, lo
   }
 }
 
-const withNode = (node: string | null): Record<string, unknown> => ({
+const withNode = (program: string, node: readonly string[]): Record<string, unknown> => ({
   provider: "bubblewrap",
-  ...(node === null ? {} : { binds: [{ source: node }], path: `${join(node, "bin")}:${bubblewrapConfig.shape.path.parse(undefined)}` }),
+  ...(node.length === 0 ? {} : { binds: node.map((source) => ({ source })), path: `${dirname(program)}:${bubblewrapConfig.shape.path.parse(undefined)}` }),
 });
 
 /** Environment and default at once: who died in between would have runs go without a sandbox from then on. */
@@ -77,9 +78,14 @@ async function makeEnvironment(db: Db, companyId: string, config: BubblewrapConf
   }
 }
 
-/** Where the Node that runs us is installed, when a sandbox would not see it and can; null otherwise. */
-async function nodeOutsideSystem(): Promise<string | null> {
-  const directory = dirname(await realpath(process.execPath));
-  if (basename(directory) !== "bin" || directory.startsWith("/usr/")) return null;
-  return process.getuid?.() === 0 && (await barrierOnTheWay(process.execPath)) !== null ? null : dirname(directory);
+/**
+ * What a sandbox has to be shown to have the Node that runs us, when it would not see it and can; nothing otherwise. Of an
+ * installation its programs and packages, never the directory around them: that may be somebody's home.
+ */
+export async function nodeOutsideSystem(program: string): Promise<readonly string[]> {
+  const directory = dirname(program);
+  if (basename(directory) !== "bin" || program.startsWith("/usr/") || program.startsWith("/bin/") || program.includes(":")) return [];
+  if (process.getuid?.() === 0 && (await barrierOnTheWay(program)) !== null) return [];
+  const packages = join(dirname(directory), "lib/node_modules");
+  return (await stat(join(packages, "npm")).catch(() => null))?.isDirectory() === true ? [directory, packages] : [program];
 }

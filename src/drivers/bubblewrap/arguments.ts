@@ -3,10 +3,11 @@ import { placesIn } from "../host-directory/places.ts";
 import type { BubblewrapConfig } from "./config.ts";
 import { etcArguments } from "./etc.ts";
 import { insider, seen, sharedMemory } from "./layout.ts";
+import type { Bind } from "./reach.ts";
 import { networkArguments, systemArguments } from "./system.ts";
 
 /** bubblewrap's arguments for a command in a lease's directory. Its own words end with `--`. */
-export function sandboxArguments(directory: string, config: BubblewrapConfig): readonly string[] {
+export function sandboxArguments(directory: string, config: Pick<BubblewrapConfig, "network"> & Binds): readonly string[] {
   const network = config.network === "host" ? networkArguments() : [];
   const { workspace, home, tmp } = placesIn(directory);
   return [
@@ -26,7 +27,11 @@ export function sandboxArguments(directory: string, config: BubblewrapConfig): r
 export const emptySandboxArguments = (config: BubblewrapConfig): readonly string[] =>
   [isolation(config), systemArguments(), ["--proc", "/proc", "--dev", "/dev", "--tmpfs", seen.tmp], bindArguments(config), ["--remount-ro", "/", "--"]].flat();
 
-const isolation = (config: BubblewrapConfig): readonly string[] =>
+interface Binds {
+  readonly binds: readonly Bind[];
+}
+
+const isolation = (config: Pick<BubblewrapConfig, "network">): readonly string[] =>
   [
     ["--unshare-user", "--uid", String(insider), "--gid", String(insider), "--disable-userns"],
     ["--unshare-pid", "--as-pid-1", "--unshare-ipc", "--unshare-uts", "--hostname", "leasehold", "--unshare-cgroup-try"],
@@ -36,4 +41,4 @@ const isolation = (config: BubblewrapConfig): readonly string[] =>
     ["--unsetenv", "LD_LIBRARY_PATH"],
   ].flat();
 
-const bindArguments = ({ binds }: BubblewrapConfig): readonly string[] => binds.flatMap(({ source, target }) => ["--ro-bind", source, target ?? source]);
+const bindArguments = ({ binds }: Binds): readonly string[] => binds.flatMap(({ source, target }) => ["--ro-bind", source, target ?? source]);

@@ -1,7 +1,7 @@
 import { chmod, chown } from "node:fs/promises";
 import { resolve } from "node:path";
 import { timing } from "../../domain/defaults.ts";
-import { isKind, refused, transient } from "../../domain/errors.ts";
+import { isKind, LeaseholdError, refused, transient } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import type { Driver } from "../driver.ts";
 import { directoryLeases } from "../host-directory/leases.ts";
@@ -28,10 +28,17 @@ export interface BubblewrapPlace {
   readonly binds: readonly string[];
   /** Whether environments may have the host's network. */
   readonly network: boolean;
+  /** Directory with secrets of ours, never to be bound; `root` itself never is. */
+  readonly dataDir?: string;
 }
 
 const unreachable = (cause: unknown): never => {
   throw transient("root_unreachable", "the directory that holds the leases is not there", { cause });
+};
+
+const asRefusal = (error: unknown): LeaseholdError => {
+  if (error instanceof LeaseholdError && error.kind === "refused") return error;
+  throw error;
 };
 
 /** User for looking whether it works; never a lease's. */
@@ -44,7 +51,7 @@ export function bubblewrapDriver(place: BubblewrapPlace): Driver {
   // As root each lease gets a user of its own; otherwise a sandbox can only be its maker's.
   const ownUsers = process.getuid?.() === 0;
   const leases = directoryLeases({ root, installation: place.installation, mode: ownUsers ? 0o711 : 0o700, prune: () => freeForgotten(root, day) });
-  const allowed = { binds: place.binds, network: place.network, ownUsers };
+  const allowed = { binds: place.binds, network: place.network, ownUsers, ours: [root, ...(place.dataDir === undefined ? [] : [place.dataDir])] };
   let found: Promise<ControlGroups | null> | null = null;
   let program: Program | null = null;
   /** Looked for once; one that is not there may be tomorrow. */
@@ -139,9 +146,12 @@ export function bubblewrapDriver(place: BubblewrapPlace): Driver {
       const { config } = readHandle(handle);
       const { directory, marker } = await leases.open(key);
       const [{ path }, groups] = await Promise.all([findProgram(), controlGroups()]);
+      // Again: what a worker allows may have changed since, and what a link leads to. What runs can be ended all the same.
+      const binds = await checkWishes(config, allowed).catch(asRefusal);
       return bubblewrapSession({
         directory,
         config,
+        binds,
         program: path,
         user: marker?.user ?? null,
         groups: groups === null ? [] : await groupsFor(key, groups, config.limits),

@@ -23,7 +23,7 @@ export interface Probed {
   readonly user: number | null;
   readonly groups: ControlGroups | null;
   /** Throws `refused` for what the environment wants and this worker does not give. */
-  readonly checkWishes: () => Promise<void>;
+  readonly checkWishes: () => Promise<unknown>;
   readonly signal: AbortSignal;
 }
 

@@ -1,13 +1,17 @@
+import { LeaseholdError } from "../../domain/errors.ts";
 import { hostSession } from "../host-directory/session.ts";
 import type { Session } from "../../session/session.ts";
 import { sandboxArguments } from "./arguments.ts";
 import type { BubblewrapConfig } from "./config.ts";
 import { seen } from "./layout.ts";
 import { grantable, limitArguments } from "./limits.ts";
+import type { Bind } from "./reach.ts";
 
 export interface Sandbox {
   readonly directory: string;
   readonly config: BubblewrapConfig;
+  /** Of the host what a command sees beside the system; or why none is to be called any more. */
+  readonly binds: readonly Required<Bind>[] | LeaseholdError;
   /** The bubblewrap program. */
   readonly program: string;
   /** The lease's own user; null where the sandbox runs as the worker's. */
@@ -21,21 +25,24 @@ const joinGroups = 'while [ "$1" != -- ]; do echo 0 >"$1/cgroup.procs" || exit 1
 
 /** Our helpers work outside, as on any host; each command gets a sandbox of its own over the lease's directories. */
 export function bubblewrapSession(sandbox: Sandbox): Session {
-  const { directory, config, program, user, groups } = sandbox;
+  const { directory, config, binds, program, user, groups } = sandbox;
   return hostSession(directory, {
     env: { PATH: config.path },
     seen,
     enclosure: {
       owner: user,
       wallMs: config.limits.wallSeconds * 1000,
-      wrap: (argv) => [
-        ...(groups.length === 0 ? [] : ["sh", "-c", joinGroups, "leasehold", ...groups, "--"]),
-        ...asUser(user),
-        program,
-        ...sandboxArguments(directory, config),
-        ...limitArguments(grantable(config.limits), groups.length > 0),
-        ...argv,
-      ],
+      wrap(argv) {
+        if (binds instanceof LeaseholdError) throw binds;
+        return [
+          ...(groups.length === 0 ? [] : ["sh", "-c", joinGroups, "leasehold", ...groups, "--"]),
+          ...asUser(user),
+          program,
+          ...sandboxArguments(directory, { ...config, binds }),
+          ...limitArguments(grantable(config.limits), groups.length > 0),
+          ...argv,
+        ];
+      },
     },
   });
 }

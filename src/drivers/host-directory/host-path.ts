@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { access, chmod, realpath, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { isWithin } from "../../domain/paths.ts";
 import { cancelled, invalid, transient } from "../../domain/errors.ts";
 import type { Caller } from "../../session/execution-place.ts";
 import { publishStage } from "../../session/lease-directory.ts";
@@ -50,7 +51,7 @@ async function checkSource(source: string, lease: string, signal: AbortSignal): 
     throw invalid("workspace_not_found", `the workspace ${source} is not there on this host`, { cause });
   });
   if (!(await stat(from)).isDirectory()) throw invalid("workspace_not_directory", `the workspace ${source} is not a directory`);
-  if (lease === from || lease.startsWith(`${from}/`)) throw invalid("workspace_holds_leases", `the workspace ${source} contains the leases' own directory`);
+  if (isWithin(await realpath(lease), from)) throw invalid("workspace_holds_leases", `the workspace ${source} contains the leases' own directory`);
   const special = await command("find", [from, "!", "-type", "f", "!", "-type", "d", "!", "-type", "l", "-print0", "-quit"], signal);
   if (special !== "") throw invalid("workspace_special_file", `the workspace holds a device, pipe or socket, which cannot be copied: ${special.replace("\0", "")}`);
   return from;

@@ -75,7 +75,7 @@ async function endRunning({ root, key, endStrays }: Released, released: string):
   if (executions.length === 0) return;
   const directory = leaseDirectory(root, key);
   // First those who watch over them: they would write into what is about to be deleted.
-  await endProcesses(directory, "cmdline", (text) => executions.some((id) => text.includes(`${placesIn(directory).control}/x/${id}/supervisor\0`)));
+  await endProcesses(directory, "cmdline", (text) => executions.some((id) => text.includes(`\0supervisor\0${id}\0`)));
   await endStrays(directory, executions);
 }
 

@@ -1,5 +1,6 @@
-import { spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { access } from "node:fs/promises";
+import { inheritedDescriptors } from "./inherited-descriptors.ts";
 import { once } from "node:events";
 import { cancelled, gone, transient } from "../../domain/errors.ts";
 import type { Places, RawProcess, Session } from "../../session/session.ts";
@@ -35,7 +36,7 @@ export function hostSession(directory: string, command: Partial<Pick<Session, "e
 async function start([program = "", ...args]: readonly string[], signal: AbortSignal | undefined): Promise<RawProcess> {
   if (signal?.aborted === true) throw cancelled("call_cancelled", "nobody wants the answer any more");
   // Detached: a process group of its own, which a Ctrl-C at the worker's terminal does not reach.
-  const child = spawn(program, args, { cwd: "/", env: { PATH: searchPath }, detached: true, stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(program, args, { cwd: "/", env: { PATH: searchPath }, detached: true, stdio: ["pipe", "pipe", "pipe", ...inheritedDescriptors()] }) as ChildProcessWithoutNullStreams;
   const exit = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
     child.once("close", (code, by) => resolve({ code, signal: by }));
   });

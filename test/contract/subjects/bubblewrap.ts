@@ -24,7 +24,9 @@ export default async function bubblewrap(): Promise<Subject> {
   };
   const usersLeft = async (): Promise<string[]> => {
     const users = await readdir(join(root, ".users")).catch(() => []);
-    return Promise.all(users.map(async (user) => `user ${user} of ${await readlink(join(root, ".users", user))}`));
+    // Of several leases at once one may be given back while we look.
+    const owners = await Promise.all(users.map(async (user) => ({ user, key: await readlink(join(root, ".users", user)).catch(() => null) })));
+    return owners.flatMap(({ user, key }) => (key === null ? [] : [`user ${user} of ${key}`]));
   };
 
   return {
