@@ -114,7 +114,9 @@ interpret() {
 	case $1 in
 	"began exited "*) kind=exited code=${1##* } ;;
 	"began signalled "*) kind=signalled code=${1##* } ;;
-	"began spawn cwd exited 126" | "began spawn exec exited 12"[67])
+	"began spawn exec exited 0") kind= ;;
+	# Mostly 126 or 127; the shell itself has others, for a variable that it refuses.
+	"began spawn cwd exited 126" | "began spawn exec exited "*)
 		kind=spawn_failed code=${1##* }
 		spawn=${1#began spawn }
 		note . spawn "${spawn%% *}"
