@@ -26,7 +26,7 @@ async function demo(): Promise<boolean> {
   process.once("SIGINT", () => void fleet.stopServices().then(() => process.exit(130)));
   try {
     say(`API ${fleet.url}, workers ${fleet.workers.map((w) => w.pid).join(" and ")}`);
-    say(fleet.runsGo.backend === sandboxBackend ? "Each run gets a sandbox: its own processes, user, files and no network" : "Runs are processes of this user, without a sandbox");
+    say(fleet.runsGo.backend === sandboxBackend ? "Each run gets a sandbox: its own processes and files, and no network" : "Runs are processes of this user, without a sandbox");
     const leasehold = new Leasehold({ url: fleet.url, token: fleet.token });
 
     step("Two runs of the example's own tests, each in its own copy of examples/roman");
