@@ -1,7 +1,6 @@
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import { pools } from "../domain/defaults.ts";
-import { preparing } from "./prepared.ts";
 import * as schema from "./schema.ts";
 
 /** A database or an open transaction; functions of this room take either. */
@@ -25,7 +24,7 @@ export function openDatabase(url: string, options: { name: string; max?: number 
     onnotice: () => {},
   });
   return {
-    db: drizzle(preparing(client), { schema }),
+    db: drizzle(client, { schema }),
     close: (deadlineMs = 5000) => client.end({ timeout: deadlineMs / 1000 }),
   };
 }
