@@ -69,7 +69,7 @@ async function jobsOf(address: RedisAddress): Promise<number> {
   return counts.reduce((sum, one) => sum + Number(one ?? 0), 0);
 }
 
-/** Committed transactions, once every connection has reported its own. */
+/** Committed transactions, about: a connection that works reports at most a second late, and what it did last may be missing. */
 async function transactionsOf({ db }: Database): Promise<number> {
   await new Promise((resolve) => setTimeout(resolve, 1500));
   const [row] = await db.execute(sql`select xact_commit::float8 as n from pg_stat_database where datname = current_database()`);

@@ -14,7 +14,8 @@ const ours = "leasehold";
 export async function findControlGroups(): Promise<ControlGroups | null> {
   if (process.getuid?.() !== 0) return null;
   const mounts = (await readFile("/proc/self/mounts", "utf8")).split("\n").map((line) => line.split(" "));
-  const own = await readFile("/proc/self/cgroup", "utf8");
+  // Not there on a kernel without control groups: then there are none to be had, and limits are those of processes.
+  const own = await readFile("/proc/self/cgroup", "utf8").catch(() => "");
   const [memory, pids] = await Promise.all(["memory", "pids"].map((controller) => groupsOfVersion1(mounts, own, controller)));
   if (memory != null && pids != null) return { version: 1, memory, pids };
   const root = mounts.find(([, , type]) => type === "cgroup2")?.[1];
