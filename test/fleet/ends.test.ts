@@ -331,7 +331,8 @@ describe("a home without space", () => {
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=3m", "tmpfs", disk]);
     try {
       await stack.worker();
-      const run = await stack.submit({ command: ["sh", "-c", 'echo before; cat /dev/zero >"$HOME/fill"; code=$?; head -c 1000000 /dev/zero; exit $((code + 40))'] });
+      // It fills the disk only when what it said before is on it.
+      const run = await stack.submit({ command: ["sh", "-c", 'echo before; until [ -s "$HOME/../control/x/$LEASEHOLD_EXECUTION/out" ]; do :; done; cat /dev/zero >"$HOME/fill"; code=$?; head -c 1000000 /dev/zero; exit $((code + 40))'] });
       const { run: ended, lease, execution } = await stack.ended(run.id);
       expect(ended.outcome).toEqual({ kind: "exited", code: 41 });
       expect(execution).toMatchObject({ state: "final", outputComplete: false, stdoutDropped: null });
