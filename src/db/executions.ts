@@ -68,16 +68,6 @@ export async function claimExecution(db: Db, id: string, claim: Claim): Promise<
   return row === undefined ? null : decode(executions, row);
 }
 
-/** Extends a live claim, and brings the news with it. Null when the claim is not mine any more. */
-export async function extendExecutionClaim(db: Db, id: string, claim: Claim): Promise<{ killReason: KillReason | null } | null> {
-  const [row] = await rowsOf(
-    db,
-    sql`update executions set claim_until = ${inMs(timing.claim)}, due_at = ${inMs(timing.claim)}
-        where id = ${id} and claim_token = ${claim.token} and claim_until > clock_timestamp() returning kill_reason`,
-  );
-  return row === undefined ? null : { killReason: row["kill_reason"] as KillReason | null };
-}
-
 /**
  * The one function that changes an execution's state, guarded by state, offer and live claim. What ends it makes its
  * run due in the same statement. Throws `stale` when somebody newer owns the row.

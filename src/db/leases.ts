@@ -7,7 +7,7 @@ import type { Claim } from "../domain/claim.ts";
 import type { Db } from "./client.ts";
 import { isOutage, throughOutage } from "./retry.ts";
 import { Assignments, decode, inMs, rowsOf } from "./rows.ts";
-import { wakeRunSql } from "./wake.ts";
+import { wakeRunSql, wakeRunsSql } from "./wake.ts";
 import { leaseEvents, leases } from "./schema.ts";
 
 export type Lease = InferSelectModel<typeof leases>;
@@ -70,15 +70,65 @@ export async function moveLease(db: Db, lease: Lease, move: LeaseMove, options: 
 type Next = NonNullable<ReturnType<typeof nextLease>>;
 
 function moveStatement(lease: Lease, move: LeaseMove, next: Next, eventId: string): SQL {
-  const { rule, to, fence } = next;
+  const { set, guard } = effectOf(lease.state, move, next);
+  // A run waits for its lease's next state: whatever changes it makes the run due, in the same statement.
+  const wakes = lease.runId !== null && changesForRun(lease.state, next.to);
+  return sql`
+    with moved as (
+      update environment_leases l set ${set} where l.id = ${lease.id} and l.fence = ${lease.fence} and ${guard} returning l.*
+    ), noted as (
+      insert into lease_events (id, lease_id, event, from_state, to_state, fence, who, why)
+      select ${eventId}::uuid, id, ${move.event}, ${lease.state}, status, fence, ${move.who}, ${move.why ?? null} from moved
+    )${wakes ? sql`, woken as (${wakeRunSql(sql`(select heartbeat_run_id from moved)`)})` : sql``}
+    select * from moved`;
+}
+
+/**
+ * Moves many leases at once, each under the guards of `moveLease`, with a statement for each kind of change: for what is
+ * found by the hundred. Gives those that moved. What has moved on, or is locked by somebody at the moment, is left alone;
+ * so is everything when the answer is lost, and whoever looks for such leases finds what remains.
+ */
+export async function moveLeases(db: Db, wanted: readonly Lease[], move: LeaseMove): Promise<Lease[]> {
+  const kinds = new Map<string, { next: Next; alike: [Lease, ...Lease[]] }>();
+  for (const lease of wanted) {
+    const next = nextLease(lease, move.event);
+    if (next === null) continue;
+    const kind = kinds.get(`${lease.state} ${next.to}`);
+    if (kind === undefined) kinds.set(`${lease.state} ${next.to}`, { next, alike: [lease] });
+    else kind.alike.push(lease);
+  }
+  const rows = await Promise.all([...kinds.values()].map(({ next, alike }) => rowsOf(db, moveManyStatement(alike, move, next))));
+  return rows.flat().map((row) => decode(leases, row));
+}
+
+function moveManyStatement(alike: readonly [Lease, ...Lease[]], move: LeaseMove, next: Next): SQL {
+  const from = alike[0].state;
+  const { set, guard } = effectOf(from, move, next);
+  const column = (values: readonly unknown[]): SQL => sql`${sql.param(`{${values.join(",")}}`)}`;
+  return sql`
+    with asked as (
+      select l.id from unnest(${column(alike.map((l) => l.id))}::uuid[], ${column(alike.map((l) => l.fence))}::int[]) as a (id, fence)
+      join environment_leases l on l.id = a.id and l.fence = a.fence where ${guard} for no key update of l skip locked
+    ), moved as (
+      update environment_leases l set ${set} where l.id = any(array(select id from asked)) returning l.*
+    ), noted as (
+      insert into lease_events (id, lease_id, event, from_state, to_state, fence, who, why)
+      select a.event, m.id, ${move.event}, ${from}, m.status, m.fence, ${move.who}, ${move.why ?? null}
+      from moved m join unnest(${column(alike.map((l) => l.id))}::uuid[], ${column(alike.map(() => newId()))}::uuid[]) as a (id, event) on a.id = m.id
+    )${changesForRun(from, next.to) ? sql`, woken as (${wakeRunsSql(sql`select heartbeat_run_id from moved`)})` : sql``}
+    select * from moved`;
+}
+
+/** What an event sets, and what must hold of the row beside its id and fence. */
+function effectOf(state: LeaseState, move: LeaseMove, { rule, to }: Next): { set: SQL; guard: SQL } {
   const claim = move.claim;
   if ((rule.claim === "take" || rule.claim === "hold" || rule.claim === "drop") && claim === undefined) {
     throw new Error(`${move.event} needs a claim`);
   }
-  const guard: SQL[] = [sql`l.id = ${lease.id}`, sql`l.status = ${lease.state}`, sql`l.fence = ${lease.fence}`];
+  const guard: SQL[] = [sql`l.status = ${state}`];
   const set = new Assignments()
     .set("status", sql`${to}`)
-    .set("fence", sql`${fence}`)
+    .set("fence", rule.fence ? sql`l.fence + 1` : sql`l.fence`)
     .set("updated_at", sql`clock_timestamp()`);
   if (move.unlessRenewed === true) guard.push(sql`l.expires_at <= clock_timestamp()`);
   const held = sql`l.claim_token = ${claim?.token} and l.claim_until > clock_timestamp()`;
@@ -111,27 +161,20 @@ function moveStatement(lease: Lease, move: LeaseMove, next: Next, eventId: strin
     case "none":
       break;
   }
-  if (isBeforeEnd(lease.state) && !isBeforeEnd(to)) set.set("ended_at", sql`clock_timestamp()`);
+  if (isBeforeEnd(state) && !isBeforeEnd(to)) set.set("ended_at", sql`clock_timestamp()`);
   if (rule.ending !== undefined) set.set("ending", sql`${rule.ending}`);
   if (rule.mustDestroy === true) set.set("must_destroy", sql`true`);
   if (to === "active") set.set("due_at", sql`null`);
   // What begins to be released starts its attempts afresh, and is due at once.
-  if (to === "releasing" && lease.state !== "releasing") {
+  if (to === "releasing" && state !== "releasing") {
     set.set("attempt", sql`0`).set("due_at", sql`clock_timestamp()`).set("releasing_since", sql`clock_timestamp()`);
   }
   if (isFinalLease(to)) set.set("released_at", sql`clock_timestamp()`).set("due_at", sql`null`);
   set.patch(leases, move.patch ?? {});
-  // A run waits for its lease's next state: whatever changes it makes the run due, in the same statement.
-  const wakes = to !== lease.state && to !== "acquiring" && to !== "requested" && lease.runId !== null;
-  return sql`
-    with moved as (
-      update environment_leases l set ${set.sql} where ${sql.join(guard, sql` and `)} returning l.*
-    ), noted as (
-      insert into lease_events (id, lease_id, event, from_state, to_state, fence, who, why)
-      select ${eventId}::uuid, id, ${move.event}, ${lease.state}, status, fence, ${move.who}, ${move.why ?? null} from moved
-    )${wakes ? sql`, woken as (${wakeRunSql(sql`(select heartbeat_run_id from moved)`)})` : sql``}
-    select * from moved`;
+  return { set: set.sql, guard: sql.join(guard, sql` and `) };
 }
+
+const changesForRun = (from: LeaseState, to: LeaseState): boolean => to !== from && to !== "acquiring" && to !== "requested";
 
 const isBeforeEnd = (state: LeaseState): boolean => state === "requested" || state === "acquiring" || state === "active";
 

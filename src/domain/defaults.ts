@@ -14,6 +14,8 @@ export const timing = {
   claim: 8 * second,
   /** How often a living claimer extends its claim. */
   claimExtend: 2 * second,
+  /** Claims of a process that are to be extended within this are extended in one statement. */
+  claimsTogether: 100,
   /** Longest time a driver's call may take before its signal fires, unless the driver says otherwise. */
   call: 60 * second,
   /** The same for the provider `fake`: what does not answer by then is meant to hang. */
@@ -118,7 +120,9 @@ export const limits = {
   page: 50,
   pageMax: 200,
   /** Rows one sweep takes of each kind. */
-  sweepBatch: 500,
+  sweepBatch: 1000,
+  /** Claims that one statement extends, at most. */
+  claimsTogether: 500,
   /** Runs, with all their output, that one statement of a purge deletes. */
   purgeBatch: 20,
 } as const;

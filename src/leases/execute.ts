@@ -1,4 +1,5 @@
-import { claimExecution, type Execution, extendExecutionClaim, findExecution, moveExecution } from "../db/executions.ts";
+import { extendExecutionClaim } from "../db/execution-claims.ts";
+import { claimExecution, type Execution, findExecution, moveExecution } from "../db/executions.ts";
 import { findLease, type Lease } from "../db/leases.ts";
 import { throughOutage } from "../db/retry.ts";
 import { inMs } from "../db/rows.ts";
@@ -9,6 +10,7 @@ import type { Outcome } from "../domain/outcome.ts";
 import { executionPlace } from "../session/place.ts";
 import { bringToRunning } from "./bring-to-running.ts";
 import { callDriver } from "./call.ts";
+import { extendTogether } from "./extend-together.ts";
 import { finishExecution } from "./finish-execution.ts";
 import { followToEnd } from "./follow-to-end.ts";
 import type { WorkerFleet } from "./fleet.ts";
@@ -45,8 +47,9 @@ async function attempt(fleet: WorkerFleet, execution: Execution, claim: Claim, s
   const kill = new KillSwitch();
   if (execution.killReason !== null) kill.ask(execution.killReason);
   using kept = keepClaim(
-    async () => {
-      const news = await extendExecutionClaim(fleet.db, execution.id, claim);
+    async (urgent) => {
+      const held = { id: execution.id, claim };
+      const news = await (urgent ? extendExecutionClaim(fleet.db, held) : extendTogether(fleet.db, held));
       if (news?.killReason) kill.ask(news.killReason);
       return news !== null;
     },

@@ -9,10 +9,10 @@ export interface KeptClaim extends Disposable {
 }
 
 /**
- * Extends a claim while its holder works. `extend` gives false when the claim is somebody else's or has lapsed. While
+ * Extends a claim while its holder works. `extend` is told whether somebody waits for what it brings, and gives false when the claim is somebody else's or has lapsed. While
  * the database cannot be reached it is tried again; the claim is lost when it could not be extended for as long as it lives.
  */
-export function keepClaim(extend: () => Promise<boolean>, onError: (error: unknown) => void): KeptClaim {
+export function keepClaim(extend: (urgent: boolean) => Promise<boolean>, onError: (error: unknown) => void): KeptClaim {
   const lost = new AbortController();
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
@@ -28,7 +28,7 @@ export function keepClaim(extend: () => Promise<boolean>, onError: (error: unkno
   };
   let lapse = setTimeout(lose, timing.claim);
 
-  const beat = async (): Promise<void> => {
+  const beat = async (urgent: boolean): Promise<void> => {
     if (stopped) return;
     if (busy) {
       again = true;
@@ -37,7 +37,7 @@ export function keepClaim(extend: () => Promise<boolean>, onError: (error: unkno
     busy = true;
     clearTimeout(timer);
     try {
-      if (await extend()) {
+      if (await extend(urgent)) {
         clearTimeout(lapse);
         lapse = setTimeout(lose, timing.claim);
       } else {
@@ -51,16 +51,16 @@ export function keepClaim(extend: () => Promise<boolean>, onError: (error: unkno
     if (stopped) return;
     if (again) {
       again = false;
-      void beat();
+      void beat(true);
       return;
     }
-    timer = setTimeout(() => void beat(), timing.claimExtend);
+    timer = setTimeout(() => void beat(false), timing.claimExtend);
   };
 
-  timer = setTimeout(() => void beat(), timing.claimExtend);
+  timer = setTimeout(() => void beat(false), timing.claimExtend);
   return {
     lost: lost.signal,
-    look: () => void beat(),
+    look: () => void beat(true),
     [Symbol.dispose]: () => {
       stopped = true;
       clearTimeout(timer);

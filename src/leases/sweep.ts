@@ -1,6 +1,6 @@
 import { abandonedReleases, expiredLeases, markOverdueRuns, type Purged, purgeEnded, renewWaiting, stuckLeases, takeDueExecutions, takeDueReleases, takeDueRuns, unacquiredLeases, unqueuedLeases, waitingAcquires } from "../db/due.ts";
 import { tick } from "../db/installation.ts";
-import { type Lease, moveLease } from "../db/leases.ts";
+import { type Lease, type LeaseMove, moveLease, moveLeases } from "../db/leases.ts";
 import { inMs } from "../db/rows.ts";
 import { livingBackends, purgeWorkers } from "../db/workers.ts";
 import { pools, timing } from "../domain/defaults.ts";
@@ -60,19 +60,28 @@ export async function purge(fleet: Fleet, olderThanMs: number = timing.retention
   }
 }
 
-/** Moves each lease; one that moved on by itself meanwhile does not count. Release bells follow from being due. */
+/** Moves the leases; those that moved on by themselves meanwhile do not count. Release bells follow from being due. */
 async function moveAll(fleet: Fleet, leases: readonly Lease[], event: LeaseEvent, why: string): Promise<number> {
+  const move = { event, who: fleet.who, why, patch: patchFor(event, why), unlessRenewed: event === "expire" };
+  const moved = await moveLeases(fleet.db, leases, move).catch(async (err: unknown) => {
+    // One row that cannot be moved must not keep the others waiting.
+    fleet.log.error({ err }, `could not ${event} ${leases.length} leases at once; trying each`);
+    return moveEach(fleet, leases, move);
+  });
+  await Promise.all(moved.flatMap((lease) => (lease.runId === null ? [] : [fleet.bells.run(lease.runId, `${event}-${lease.fence}`)])));
+  return moved.length;
+}
+
+async function moveEach(fleet: Fleet, leases: readonly Lease[], move: LeaseMove): Promise<Lease[]> {
   const moved: Lease[] = [];
   for (const lease of leases) {
     try {
-      moved.push(await moveLease(fleet.db, lease, { event, who: fleet.who, why, patch: patchFor(event, why), unlessRenewed: event === "expire" }));
-    } catch (error) {
-      // One row that cannot be moved must not keep the others waiting.
-      if (!isKind(error, "stale")) fleet.log.error({ err: error, lease: lease.id }, `could not ${event} a lease`);
+      moved.push(await moveLease(fleet.db, lease, move));
+    } catch (err) {
+      if (!isKind(err, "stale")) fleet.log.error({ err, lease: lease.id }, `could not ${move.event} a lease`);
     }
   }
-  await Promise.all(moved.flatMap((lease) => (lease.runId === null ? [] : [fleet.bells.run(lease.runId, `${event}-${lease.fence}`)])));
-  return moved.length;
+  return moved;
 }
 
 function patchFor(event: LeaseEvent, why: string) {

@@ -2,7 +2,8 @@ import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Database, openDatabase } from "../../src/db/client.ts";
 import { ensureCompany } from "../../src/db/companies.ts";
-import { abandonExecution, askKill, claimExecution, type Execution, extendExecutionClaim, findExecution, moveExecution } from "../../src/db/executions.ts";
+import { abandonExecution, askKill, claimExecution, type Execution, findExecution, moveExecution } from "../../src/db/executions.ts";
+import { extendExecutionClaim, extendExecutionClaims } from "../../src/db/execution-claims.ts";
 import { appendOutput, readOutput } from "../../src/db/output.ts";
 import { executions } from "../../src/db/schema.ts";
 import { type Claim, newClaim } from "../../src/domain/claim.ts";
@@ -87,8 +88,24 @@ describe("claims and offers", () => {
     expect(taken?.offer).toBe(before.offer + 1);
     await expect(appendOutput(database.db, before, old, "stdout", 0, Buffer.from("x"))).rejects.toMatchObject({ kind: "stale" });
     await expect(moveExecution(database.db, before, "finish", old, { outcome: { kind: "exited", code: 0 } })).rejects.toMatchObject({ kind: "stale" });
-    expect(await extendExecutionClaim(database.db, before.id, old)).toBeNull();
+    expect(await extendExecutionClaim(database.db, { id: before.id, claim: old })).toBeNull();
     expect((await readOutput(database.db, before.id, "stdout", 0)).length).toBe(0);
+  });
+
+  it("I5: of many claims extended in one statement those that are mine are, with their news; not an heir's, nor one whose row is locked", async () => {
+    const [mine, lapsed, locked] = [newClaim("me"), newClaim("me"), newClaim("me")];
+    const held = [await executionIn("running", mine), await executionIn("running", lapsed, true), await executionIn("running", locked)];
+    const [first, taken, busy] = held.map(({ id }) => id) as [string, string, string];
+    await askKill(database.db, first, "cancelled");
+    const heir = newClaim("heir");
+    await claimExecution(database.db, taken, heir);
+    const claims = [{ id: first, claim: mine }, { id: taken, claim: lapsed }, { id: busy, claim: locked }];
+    await database.db.transaction(async (tx) => {
+      await tx.execute(sql`select 1 from executions where id = ${busy} for update`);
+      expect(await extendExecutionClaims(database.db, claims)).toEqual(new Map([[first, { killReason: "cancelled" }]]));
+    });
+    expect([...(await extendExecutionClaims(database.db, claims)).keys()].toSorted()).toEqual([first, busy].toSorted());
+    expect((await findExecution(database.db, taken))?.claimToken).toBe(heir.token);
   });
 
   it("I7: output goes in exactly where it belongs, once, however often the same piece is committed", async () => {

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Db } from "../../src/db/client.ts";
 import * as due from "../../src/db/due.ts";
 import { findKeyedExecution, findKeyedLease } from "../../src/db/ad-hoc.ts";
-import { claimExecution, extendExecutionClaim, listExecutions, openExecutions } from "../../src/db/executions.ts";
+import { claimExecution, listExecutions, openExecutions } from "../../src/db/executions.ts";
+import { extendExecutionClaim, extendExecutionClaims } from "../../src/db/execution-claims.ts";
 import { claimNextLease } from "../../src/db/lease-claims.ts";
 import { extendLeaseClaim, renewLease } from "../../src/db/leases.ts";
 import { appendOutput, readOutput } from "../../src/db/output.ts";
@@ -97,7 +98,8 @@ const loops: Record<string, () => Promise<unknown>> = {
   extendLeaseClaim: () => extendLeaseClaim(db, newId(), claim),
   renewLease: () => renewLease(db, newId(), 1, { by: { execution: newId(), claim } }),
   claimExecution: () => claimExecution(db, newId(), claim),
-  extendExecutionClaim: () => extendExecutionClaim(db, newId(), claim),
+  extendExecutionClaim: () => extendExecutionClaim(db, { id: newId(), claim }),
+  extendExecutionClaims: () => extendExecutionClaims(db, Array.from({ length: 100 }, () => ({ id: newId(), claim }))),
   openExecutions: () => openExecutions(db, newId()),
   listExecutions: () => listExecutions(db, newId(), { limit: 50 }),
   findKeyedLease: () => findKeyedLease(db, companyId, { key: "k", hash: Buffer.from("") }),

@@ -1,7 +1,8 @@
+import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openDatabase, type Database } from "../../src/db/client.ts";
 import { ensureCompany } from "../../src/db/companies.ts";
-import { extendLeaseClaim, findLease, type Lease, listLeaseEvents, moveLease, renewLease } from "../../src/db/leases.ts";
+import { extendLeaseClaim, findLease, type Lease, listLeaseEvents, moveLease, moveLeases, renewLease } from "../../src/db/leases.ts";
 import { isKind } from "../../src/domain/errors.ts";
 import { isFinalLease, leaseEvents, leaseStates, nextLease } from "../../src/domain/lease.ts";
 import { newClaim } from "../../src/domain/claim.ts";
@@ -117,5 +118,26 @@ describe("claims and fences", () => {
     await expect(insertLeaseIn(database.db, companyId, { state: "requested", patch: { resourceKey: lease.resourceKey } })).rejects.toThrow();
     const closed = await insertLeaseIn(database.db, companyId, { state: "released", patch: { resourceKey: lease.resourceKey } });
     expect(closed.resourceKey).toBe(lease.resourceKey);
+  });
+
+  it("I5: many leases moved at once are moved as each by itself, but for those that are renewed, locked or further", async () => {
+    const over = new Date(Date.now() - 1000);
+    const [first, second, renewed, locked, further] = await Promise.all(Array.from({ length: 5 }, () => insertLeaseIn(database.db, companyId, { state: "active", patch: { expiresAt: over } }))) as [Lease, Lease, Lease, Lease, Lease];
+    const kept = await insertLeaseIn(database.db, companyId, { state: "retained", fence: 7, patch: { expiresAt: over } });
+    const all = [first, second, renewed, locked, further, kept, await insertLeaseIn(database.db, companyId, { state: "released" })];
+    await renewLease(database.db, renewed.id, renewed.fence);
+    await moveLease(database.db, further, { event: "vanish", who: "test" });
+    const expire = () => moveLeases(database.db, all, { event: "expire", who: "reaper", why: "late", unlessRenewed: true });
+    const moved = await database.db.transaction(async (tx) => {
+      await tx.execute(sql`select 1 from environment_leases where id = ${locked.id} for update`);
+      return expire();
+    });
+    expect(new Set(moved.map((lease) => lease.id))).toEqual(new Set([first.id, second.id, kept.id]));
+    expect(moved.find((lease) => lease.id === kept.id)).toMatchObject({ state: "releasing", fence: 8, mustDestroy: true });
+    expect(await findLease(database.db, first.id)).toMatchObject({ state: "releasing", fence: first.fence + 1, ending: "expired", claimToken: null });
+    expect(await listLeaseEvents(database.db, first.id)).toMatchObject([{ event: "expire", from: "active", to: "releasing", fence: first.fence + 1, who: "reaper", why: "late" }]);
+    expect((await expire()).map((lease) => lease.id)).toEqual([locked.id]);
+    expect(await expire()).toEqual([]);
+    expect(await listLeaseEvents(database.db, second.id)).toHaveLength(1);
   });
 });
