@@ -121,4 +121,41 @@ describe("an instant execution", () => {
     expect(() => executionPlace(session, "../x")).toThrow(expect.objectContaining({ code: "execution_id_invalid" }));
     await expect(session.open(["true"])).rejects.toMatchObject({ kind: "refused", code: "sandbox_instant" });
   });
+
+  describe("with seconds to run", () => {
+    const long = async (seconds: number): Promise<ExecutionPlace> => {
+      const other = randomUUID();
+      const made = await fake.acquire(other, { commands: "instant", instant: { exitCode: 7, stdout: said, seconds } });
+      return executionPlace(await fake.driver.session(callContext(), { key: other, handle: made.handle }), id);
+    };
+
+    it("runs until then, and prints at once", async () => {
+      const running = await long(0.3);
+      await running.start(first, spec);
+      const begun = performance.now();
+      expect(await running.status()).toEqual({ kind: "running" });
+      expect((await output(running)).stdout.toString()).toBe(said);
+      expect(performance.now() - begun).toBeGreaterThan(200);
+      expect(await running.status()).toMatchObject({ kind: "ended", exit: { kind: "exited", code: 7 }, killed: false });
+    });
+
+    it("I8: ended before its time it says so, and its followers are let go", async () => {
+      const running = await long(3600);
+      await running.start(first, spec);
+      const follow = await running.follow(first, { stdout: 0, stderr: 0 });
+      expect(await running.kill(first, 0)).toBe("verified");
+      await follow.done;
+      expect(await running.status()).toMatchObject({ kind: "ended", exit: { kind: "signalled", signal: "SIGTERM" }, sizes: { stdout: 8 }, killed: true });
+    });
+
+    it("I6: who comes later finds it running, and a follower that was detached changes nothing", async () => {
+      const running = await long(3600);
+      await running.start(first, spec);
+      const follow = await running.follow(first, { stdout: 0, stderr: 0 });
+      follow.detach();
+      await follow.done;
+      expect(await running.start({ fence: 1, offer: 2 }, spec)).toBe("exists");
+      expect(await running.status()).toEqual({ kind: "running" });
+    });
+  });
 });

@@ -16,6 +16,8 @@ export const fakeConfig = z.strictObject({
     .strictObject({
       exitCode: z.number().int().min(0).max(255).default(0),
       stdout: z.string().max(64 * 1024).default(""),
+      /** How long it counts as running before; without it, not at all. */
+      seconds: z.number().positive().max(7 * 86_400).optional(),
     })
     .prefault({}),
   faults: faultPlan.default([]),

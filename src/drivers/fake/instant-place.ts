@@ -6,7 +6,8 @@ import type { Caller, ExecutionPlace } from "../../session/execution-place.ts";
 import type { Session } from "../../session/session.ts";
 import type { FakeConfig } from "./config.ts";
 import { raiseTo, recordsUnder, seenFence } from "./instant-fence.ts";
-import { type InstantRecord, makeRecord, readRecord, replaceRecord } from "./instant-record.ts";
+import { type InstantRecord, makeRecord, markKilled, readRecord, replaceRecord, wasKilled } from "./instant-record.ts";
+import { tellEnded, untilOver } from "./instant-wait.ts";
 
 export interface InstantPlace {
   /** The sandbox's. */
@@ -22,13 +23,13 @@ export interface InstantPlace {
 /** Rounds in which others may raise the fence at the same moment. */
 const rounds = 100;
 
-/** An execution that has ended as soon as it is started: a record, and no process. */
+/** An execution that has ended as soon as it is started, or so many seconds later: a record, and no process. */
 export function instantPlace({ directory, fence, end, session }: InstantPlace, id: string): ExecutionPlace {
   const output = Buffer.from(end.stdout);
 
   const make = async (kind: InstantRecord["kind"], caller: Caller, outputLimit: number): Promise<"made" | "exists"> => {
     for (let round = 0; round < rounds; round++) {
-      const made = await makeRecord(recordsUnder(directory, caller.fence), id, { kind, offer: caller.offer, outputLimit });
+      const made = await makeRecord(recordsUnder(directory, caller.fence), id, { kind, offer: caller.offer, outputLimit, endsAt: end.seconds === undefined ? 0 : Date.now() + end.seconds * 1000 });
       if (made !== "nowhere") return made;
       await raiseTo(directory, caller.fence);
     }
@@ -70,39 +71,50 @@ export function instantPlace({ directory, fence, end, session }: InstantPlace, i
     },
 
     async status() {
-      let record = await readRecord(recordsUnder(directory, fence), id);
+      let records = recordsUnder(directory, fence);
+      let record = await readRecord(records, id);
       if (record === null) {
         const seen = await seenFence(directory);
         if (seen === null) return { kind: "gone" };
-        record = await readRecord(recordsUnder(directory, seen), id);
+        records = recordsUnder(directory, seen);
+        record = await readRecord(records, id);
       }
       if (record === null) return { kind: "absent" };
       if (record.kind === "planted") return { kind: "tombstone" };
+      const killed = record.endsAt > 0 && (await wasKilled(records, id));
+      if (!killed && Date.now() < record.endsAt) return { kind: "running" };
       const kept = Math.min(output.length, record.outputLimit);
       return {
         kind: "ended",
-        exit: { kind: "exited", code: end.exitCode },
+        exit: killed ? { kind: "signalled", signal: "SIGTERM" } : { kind: "exited", code: end.exitCode },
         sizes: { stdout: kept, stderr: 0 },
         dropped: { stdout: output.length - kept, stderr: 0 },
-        killed: false,
+        killed,
       };
     },
 
     async follow(caller, from) {
       const record = await recordFor(caller);
       const bytes = record?.kind === "started" ? output.subarray(from.stdout, record.outputLimit) : Buffer.alloc(0);
-      return {
-        stdout: Readable.from(bytes.length === 0 ? [] : [bytes]),
-        stderr: Readable.from([]),
-        done: Promise.resolve(),
-        detach: () => {},
+      const detached = new AbortController();
+      const over = untilOver(id, record?.endsAt ?? 0, detached.signal);
+      const silence = async function* (): AsyncGenerator<Buffer> {
+        await over;
       };
+      const printed = async function* (): AsyncGenerator<Buffer> {
+        if (bytes.length > 0) yield bytes;
+        await over;
+      };
+      return { stdout: Readable.from(printed()), stderr: Readable.from(silence()), done: over, detach: () => detached.abort() };
     },
 
     async kill(caller) {
-      await recordFor(caller).catch((error: unknown) => {
-        if (!isKind(error, "gone")) throw error;
+      const record = await recordFor(caller).catch((error: unknown) => {
+        if (isKind(error, "gone")) return null;
+        throw error;
       });
+      if (record !== null && Date.now() < record.endsAt) await markKilled(recordsUnder(directory, caller.fence), id);
+      tellEnded(id);
       // There is no process and there never was one.
       return "verified";
     },
