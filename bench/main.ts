@@ -14,9 +14,12 @@ import { output } from "./output.ts";
 import type { Bench } from "./scenario.ts";
 import { throughput } from "./throughput.ts";
 import { takeover } from "./takeover.ts";
+import { held } from "./held.ts";
+import { idle } from "./idle.ts";
+import { sweeping } from "./sweep.ts";
 
 /** Measures a fleet of its own on this machine; every figure beside a raw limit taken in the same run. */
-const scenarios: Record<string, Bench> = { "first-byte": firstByte, lease, instant, latency, cancel, throughput, output, takeover };
+const scenarios: Record<string, Bench> = { "first-byte": firstByte, lease, instant, latency, cancel, throughput, output, takeover, sweep: sweeping, held, idle };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in scenarios));

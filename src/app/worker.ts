@@ -28,9 +28,9 @@ export interface WorkerOptions {
 }
 
 /** Parts of a process that works at places; also used to end what runs here without a worker. */
-export async function openWorkerFleet(config: Config, base: Base): Promise<{ fleet: WorkerFleet; backends: readonly string[]; close(): Promise<void> }> {
+export async function openWorkerFleet(config: Config, base: Base, driversOf = openDrivers): Promise<{ fleet: WorkerFleet; backends: readonly string[]; close(): Promise<void> }> {
   const installation = await installationId(base.database.db);
-  const drivers = openDrivers(config, installation);
+  const drivers = driversOf(config, installation);
   const notices = openNotices(base.redis, (err) => base.log.warn({ err }, "Redis cannot be reached; listening again when it can"));
   return {
     fleet: { db: base.database.db, bells: base.bells, log: base.log, who: base.who, installation, host: await hostIdentity(config.dataDir), driver: (backend) => drivers.get(backend), notices },
@@ -49,8 +49,8 @@ export interface RunningWorker {
 }
 
 /** A worker in this process: decides runs, and acquires, realizes, executes and releases for the given backends. */
-export async function openWorker(config: Config, base: Base, options: WorkerOptions): Promise<RunningWorker> {
-  const opened = await openWorkerFleet(config, base);
+export async function openWorker(config: Config, base: Base, options: WorkerOptions, driversOf = openDrivers): Promise<RunningWorker> {
+  const opened = await openWorkerFleet(config, base, driversOf);
   const fleet: WorkerFleet = { ...opened.fleet, bells: onwardBells(base.bells, (runId) => advanceRun(opened.fleet, runId)) };
   const unknown = options.backends.filter((b) => !opened.backends.includes(b));
   if (unknown.length > 0) throw invalid("backend_unknown", `there is no backend ${unknown.join(", ")}; this version has ${opened.backends.join(", ")}`);

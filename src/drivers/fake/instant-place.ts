@@ -98,14 +98,11 @@ export function instantPlace({ directory, fence, end, session }: InstantPlace, i
       const bytes = record?.kind === "started" ? output.subarray(from.stdout, record.outputLimit) : Buffer.alloc(0);
       const detached = new AbortController();
       const over = untilOver(id, record?.endsAt ?? 0, detached.signal);
-      const silence = async function* (): AsyncGenerator<Buffer> {
+      const printing = async function* (printed: Buffer): AsyncGenerator<Buffer> {
+        if (printed.length > 0) yield printed;
         await over;
       };
-      const printed = async function* (): AsyncGenerator<Buffer> {
-        if (bytes.length > 0) yield bytes;
-        await over;
-      };
-      return { stdout: Readable.from(printed()), stderr: Readable.from(silence()), done: over, detach: () => detached.abort() };
+      return { stdout: Readable.from(printing(bytes)), stderr: Readable.from(printing(Buffer.alloc(0))), done: over, detach: () => detached.abort() };
     },
 
     async kill(caller) {
