@@ -4,3 +4,5 @@ export * from "./schema/leases.ts";
 export * from "./schema/runs.ts";
 export * from "./schema/executions.ts";
 export * from "./schema/workers.ts";
+export * from "./schema/hosts.ts";
+export * from "./schema/reconcile.ts";

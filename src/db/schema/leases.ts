@@ -30,6 +30,8 @@ export const leases = pgTable(
     provider: text("provider").notNull(),
     config: jsonb("config").$type<Record<string, unknown>>().notNull().default({}),
     providerLeaseId: text("provider_lease_id"),
+    /** Identity of the provider's endpoint where the resource is, from the claim on with which it is made; null before, and where an older version made it. */
+    endpoint: text("endpoint"),
     resourceKey: uuid("resource_key").notNull(),
     exclusiveKey: text("exclusive_key"),
     handle: jsonb("handle"),

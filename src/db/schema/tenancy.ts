@@ -13,6 +13,11 @@ export const installation = pgTable(
     fleetTick: moment("fleet_tick").notNull().default(sql`clock_timestamp()`),
     /** Until then nothing is expired or timed out: after an outage the living renew first. */
     calmUntil: moment("calm_until").notNull().default(sql`clock_timestamp()`),
+    /** Which database this is by Postgres's own account, as first seen or as an operator confirmed; null until first seen. */
+    databaseIdentity: text("database_identity"),
+    /** Since when nothing is reconciled, because the database may be a copy or an older state of itself; null while all is well. */
+    heldSince: moment("held_since"),
+    heldWhy: text("held_why"),
     createdAt: createdAt(),
   },
   (t) => [unique("installation_singleton").on(t.singleton), check("installation_one", sql`${t.singleton}`)],
