@@ -63,7 +63,7 @@ describe("a worker whose control group is killed, with supervisors and commands"
     }
     await startedOnce();
     await eventually(async () => expect(await fleet.leftovers()).toEqual([]));
-  }, 120_000);
+  }, 180_000);
 
   it("I4: and that stays away is a lost host: its leases expire, are stuck, and the runs end as lost; when it comes back it cleans up", async () => {
     // The rest of the fleet: it decides runs, and reaches none of that host's places.
@@ -101,5 +101,5 @@ describe("a worker whose control group is killed, with supervisors and commands"
     for (const { id } of runs) expect((await fleet.situation(id)).execution).toMatchObject({ state: "final", outcome: { kind: "lost" } });
     await startedOnce();
     await eventually(async () => expect(await fleet.leftovers()).toEqual([]));
-  }, 120_000);
+  }, 180_000);
 });

@@ -2,6 +2,7 @@ import { sql } from "drizzle-orm";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Leasehold } from "../../src/client/index.ts";
 import { eventually } from "../support/eventually.ts";
+import { startTestFleet } from "../support/fleet.ts";
 import { serveApi } from "../support/serve-api.ts";
 import { startStack, type Stack } from "../support/stack.ts";
 
@@ -57,4 +58,19 @@ it("a fleet goes on, with the connections it has, while a newer version's migrat
   const cancelled = await client.runs.create({ command: ["sleep", "60"] });
   await client.runs.cancel(cancelled.id);
   expect((await stack.ended(cancelled.id)).run.outcome).toEqual({ kind: "cancelled" });
-});
+}, 120_000);
+
+it("no process starts on a database that lacks a migration it needs; each does on one that has more", async () => {
+  const fleet = await startTestFleet();
+  try {
+    const { db } = fleet.base.database;
+    const [last] = [...(await db.execute(sql`delete from drizzle.__drizzle_migrations where created_at = (select max(created_at) from drizzle.__drizzle_migrations) returning hash, created_at`))];
+    for (const start of [() => fleet.worker(), () => fleet.reaper(), () => fleet.api()]) await expect(start()).rejects.toThrow("before it was ready");
+    await db.execute(sql`insert into drizzle.__drizzle_migrations (hash, created_at) values (${last?.["hash"]}, ${last?.["created_at"]}), ('newer', 9999999999999)`);
+    await Promise.all([fleet.worker(), fleet.reaper(), fleet.api()]);
+    const run = await fleet.submit({ command: ["true"] });
+    expect((await fleet.ended(run.id)).run.outcome).toEqual({ kind: "exited", code: 0 });
+  } finally {
+    await fleet.close();
+  }
+}, 120_000);
