@@ -4,8 +4,16 @@ import { idempotencyKey, runRequest } from "../src/domain/request.ts";
 
 /**
  * Every job there is, in one table: its queue, the shape of its payload, how long it is kept. A payload says its version;
- * one that this version does not know fails for good, with the reason, and blocks nothing.
+ * one of no known form fails for good, with the reason, and blocks nothing.
  */
+
+/** The newest version of payloads that this version of Leasehold knows. A field more is a version more: unknown keys are refused. */
+export const payloadVersion = 1;
+
+/** Whether the payload is one that only a newer version of Leasehold can read. */
+export const isNewer = (data: unknown): boolean => has(data, "v") && Number.isInteger(data.v) && Number(data.v) > payloadVersion;
+
+const has = <K extends string>(data: unknown, key: K): data is Record<K, unknown> => typeof data === "object" && data !== null && key in data;
 
 /** Rings for a run that is written down. */
 export const runBell = z.strictObject({ v: z.literal(1), run: z.uuid() });
@@ -38,10 +46,9 @@ const sweepPayload = z.strictObject({ v: z.literal(1) });
 export type Verb = "acquire" | "realize" | "execute" | "release";
 export const verbs: readonly Verb[] = ["acquire", "realize", "execute", "release"];
 
-/** What a job on a queue with two kinds of them is meant to be: told apart first, so that what is wrong with it can be named. */
+/** What a job on a queue with two kinds of them is meant to be: told apart first, in every version by the same key, so that what is wrong with it can be named. */
 export const isBell = (data: unknown): boolean => has(data, "run");
 export const isProbe = (data: unknown): boolean => has(data, "probe");
-const has = (data: unknown, key: string): boolean => typeof data === "object" && data !== null && key in data;
 
 const keep = { removeOnComplete: retention.completedJobs, removeOnFail: retention.failedJobs } as const;
 

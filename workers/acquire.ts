@@ -1,8 +1,9 @@
 import type { Job } from "bullmq";
 import type { QueueBells } from "../queues/bells.ts";
-import { catalog, isProbe } from "../queues/catalog.ts";
+import { catalog, isNewer, isProbe } from "../queues/catalog.ts";
 import { acquireNext } from "../src/leases/acquire.ts";
 import type { WorkerFleet } from "../src/leases/fleet.ts";
+import { leaveToNewer } from "./newer-payload.ts";
 import { outcomeOf, payloadOf } from "./outcome.ts";
 import { probeJob } from "./probe.ts";
 
@@ -12,8 +13,8 @@ import { probeJob } from "./probe.ts";
  */
 export function acquireJob(fleet: WorkerFleet, bells: QueueBells, backend: string, bound: boolean, stop: AbortSignal) {
   const probe = probeJob(fleet, bells, backend, stop);
-  return (job: Job): Promise<string> => {
-    if (isProbe(job.data)) return probe(job);
+  return (job: Job, token?: string): Promise<string> => {
+    if (isProbe(job.data)) return isNewer(job.data) ? leaveToNewer(job, token, fleet.log) : probe(job);
     payloadOf(catalog.acquire.payload, job);
     return outcomeOf(fleet.log, async () => {
       let taken = 0;

@@ -1,11 +1,17 @@
 import { type Job, UnrecoverableError } from "bullmq";
 import type { Logger } from "pino";
 import type { z } from "zod";
+import { isNewer } from "../queues/catalog.ts";
 import { isKind, LeaseholdError, reasonOf } from "../src/domain/errors.ts";
 import { parse } from "../src/domain/parse.ts";
+import { payloadUnknown } from "./newer-payload.ts";
 
-/** The payload, or the job fails for good with what is wrong with it. */
+/**
+ * The payload, or the job fails for good with what is wrong with it. A bell of a newer version fails at once: kept, it would
+ * keep the reaper from ringing for its row, which it does in its own version.
+ */
 export function payloadOf<S extends z.ZodType>(schema: S, job: Job): z.output<S> {
+  if (isNewer(job.data)) throw payloadUnknown(job, "the reaper rings again for its row");
   try {
     return parse(schema, job.data, "payload");
   } catch (error) {

@@ -1,12 +1,13 @@
 import { DelayedError, type Job, UnrecoverableError, WaitingChildrenError } from "bullmq";
 import type { z } from "zod";
 import type { QueueBells } from "../queues/bells.ts";
-import { isBell, runBell, runSubmission } from "../queues/catalog.ts";
+import { isBell, isNewer, runBell, runSubmission } from "../queues/catalog.ts";
 import { timing } from "../src/domain/defaults.ts";
 import { isKind } from "../src/domain/errors.ts";
 import { acceptRun } from "../src/runs/accept.ts";
 import { advanceRun } from "../src/runs/advance.ts";
 import type { Fleet } from "../src/leases/fleet.ts";
+import { leaveToNewer } from "./newer-payload.ts";
 import { outcomeOf, payloadOf } from "./outcome.ts";
 
 /**
@@ -15,6 +16,7 @@ import { outcomeOf, payloadOf } from "./outcome.ts";
  */
 export function runJob(fleet: Fleet, bells: QueueBells) {
   return async (job: Job, token: string | undefined): Promise<string> => {
+    if (isNewer(job.data) && !isBell(job.data)) return leaveToNewer(job, token, fleet.log);
     const runId = isBell(job.data) ? payloadOf(runBell, job).run : await accept(fleet, job, token, payloadOf(runSubmission, job));
     const advanced = await outcomeOf(fleet.log, () => advanceRun(fleet, runId));
     if (typeof advanced === "string") return advanced;

@@ -13,6 +13,7 @@ import { evictionWarning, openPatientConnection } from "../../queues/connection.
 import { openNotices } from "../../queues/notices.ts";
 import { openProbes } from "../../queues/probes.ts";
 import { openBase } from "./base.ts";
+import { checkSchema } from "./check-schema.ts";
 import { configCheck, openDrivers } from "./drivers.ts";
 import { sayReady, untilTold } from "./until-told.ts";
 
@@ -20,6 +21,7 @@ import { sayReady, untilTold } from "./until-told.ts";
 export async function runApi(config: Config): Promise<void> {
   const told = untilTold();
   const base = openBase(config, "api");
+  await checkSchema(base);
   const drivers = openDrivers(config, await installationId(base.database.db));
   const notices = openNotices(base.redis, (err) => base.log.warn({ err }, "Redis cannot be reached; listening again when it can"));
   const probes = openProbes(base.redis, base.log);

@@ -16,6 +16,7 @@ import { realizeJob } from "../../workers/realize.ts";
 import { releaseJob } from "../../workers/release.ts";
 import { runJob } from "../../workers/run.ts";
 import { type Base, openBase } from "./base.ts";
+import { checkSchema } from "./check-schema.ts";
 import { openDrivers } from "./drivers.ts";
 import { hostIdentity } from "./host-identity.ts";
 import { allowedHostPaths } from "./host-paths.ts";
@@ -82,6 +83,7 @@ export async function openWorker(config: Config, base: Base, options: WorkerOpti
 export async function runWorker(config: Config, options: WorkerOptions): Promise<void> {
   const told = untilTold();
   const base = openBase(config, "worker");
+  await checkSchema(base);
   const worker = await openWorker(config, base, options);
   sayReady();
   const why = await told.first;

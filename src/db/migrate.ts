@@ -1,24 +1,14 @@
 import { drizzle } from "drizzle-orm/postgres-js";
 import { migrate } from "drizzle-orm/postgres-js/migrator";
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import postgres from "postgres";
 import { reasonOf, refused } from "../domain/errors.ts";
 import { newId } from "../domain/ids.ts";
+import { migrationsFolder } from "./migrations.ts";
 import { installation } from "./schema.ts";
 import { isOutage, throughOutage } from "./retry.ts";
 
 /** Any number; what matters is that every Leasehold uses the same one. */
 const lockKey = 7_318_422;
-
-/** The migrations folder lies at the package's root, above `src` as well as above `dist/src`. */
-function migrationsFolder(): string {
-  for (let dir = dirname(fileURLToPath(import.meta.url)); dir !== dirname(dir); dir = dirname(dir)) {
-    if (existsSync(join(dir, "migrations/meta/_journal.json"))) return join(dir, "migrations");
-  }
-  throw new Error("the migrations folder is missing from this installation");
-}
 
 /**
  * Brings the database to this version's schema and makes the installation row. Safe to run twice at once: a session lock

@@ -57,13 +57,16 @@ export const isCollision = (error: unknown): boolean => collided.has(databaseCod
 
 /**
  * Repeats `work` while the database cannot be reached, from 50 ms to 1 s apart, until `signal` fires or `limitMs` is over.
- * `work` must be safe to repeat: its statement may have been committed with the answer lost.
+ * `work` must be safe to repeat: its statement may have been committed with the answer lost. `signal` ends the repeating, not
+ * a statement under way: what that gives is given, for it has happened.
  */
 export async function throughOutage<T>(work: () => Promise<T>, options: { signal?: AbortSignal; limitMs?: number } = {}): Promise<T> {
+  let done: { readonly value: T } | undefined;
   return pRetry(
     async () => {
       try {
-        return await work();
+        done = { value: await work() };
+        return done.value;
       } catch (error) {
         if (isOutage(error)) throw error;
         throw new AbortError(error instanceof Error ? error : new Error(String(error)));
@@ -78,5 +81,8 @@ export async function throughOutage<T>(work: () => Promise<T>, options: { signal
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(options.limitMs === undefined ? {} : { maxRetryTime: options.limitMs }),
     },
-  );
+  ).catch((error: unknown) => {
+    if (done === undefined) throw error;
+    return done.value;
+  });
 }

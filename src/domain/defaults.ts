@@ -62,6 +62,8 @@ export const timing = {
   ring: 2 * second,
   /** A submission on the queue that could not be written down is tried again after this. */
   submissionRetry: second,
+  /** Longest wait before a job that only a newer version can read is offered again; the first is `retryBase`, and it doubles. */
+  newerMax: 5 * second,
   /** A bell that was rung and not answered is rung again after this. */
   ringAgain: 5 * second,
   /** First wait before a failed attempt is repeated; doubles, with jitter. */
@@ -98,6 +100,8 @@ export const attempts = {
   step: 5,
   /** Failed tries before a release becomes `stuck`. */
   release: 6,
+  /** Times a job that only a newer version can read is offered before it fails for good: about an hour. */
+  newer: 720,
 } as const;
 
 export const limits = {

@@ -32,7 +32,11 @@ export async function execute(fleet: WorkerFleet, executionId: string, stop: Abo
   for (;;) {
     if (stop.aborted) return "detached";
     const claim = newClaim(fleet.who);
-    const execution = await throughOutage(() => claimExecution(fleet.db, executionId, claim), { signal: stop });
+    const execution = await throughOutage(() => claimExecution(fleet.db, executionId, claim), { signal: stop }).catch((error: unknown) => {
+      if (stop.aborted) return "stopped" as const;
+      throw error;
+    });
+    if (execution === "stopped") return "detached";
     if (execution === null) {
       const now = await findExecution(fleet.db, executionId);
       return now === undefined || now.state === "final" ? "final" : "elsewhere";
@@ -55,8 +59,12 @@ async function attempt(fleet: WorkerFleet, execution: Execution, claim: Claim, s
     },
     (err) => fleet.log.error({ err, execution: execution.id }, "could not extend a claim"),
   );
-  // A lease's row outlives its executions' rows.
-  const lease = await throughOutage(() => findLease(fleet.db, execution.leaseId), { signal: stop });
+  // Looked at when told to stop, too: whoever has the claim has to hand it on. A lease's row outlives its executions' rows.
+  const lease = await throughOutage(() => findLease(fleet.db, execution.leaseId), { signal: kept.lost }).catch((error: unknown) => {
+    if (kept.lost.aborted) return "lost_claim" as const;
+    throw error;
+  });
+  if (lease === "lost_claim") return lease;
   if (lease === undefined) throw new Error(`execution ${execution.id} has no lease`);
   const silence = fleet.notices.onExecution(execution.id, () => kept.look());
   const log = fleet.log.child({ company: execution.companyId, run: execution.runId, lease: lease.id, fence: lease.fence, execution: execution.id, offer: execution.offer });

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -25,7 +25,11 @@ export interface FleetProcess {
   readonly gone: Promise<void>;
 }
 
-/** Services, workers and reapers in processes of their own, to be killed and stopped at will. */
+export interface ApiProcess extends FleetProcess {
+  readonly url: string;
+}
+
+/** Services, workers, reapers and APIs in processes of their own, to be killed and stopped at will. */
 export interface TestFleet {
   readonly config: Config;
   readonly base: Base;
@@ -33,6 +37,8 @@ export interface TestFleet {
   readonly companyId: string;
   worker(backends?: string): Promise<FleetProcess>;
   reaper(): Promise<FleetProcess>;
+  /** On a free port. */
+  api(): Promise<ApiProcess>;
   submit(request: RunRequestInput): Promise<Run>;
   situation(runId: string): Promise<RunSituation>;
   /** Waits until the run is as `wanted`, whatever is down meanwhile. */
@@ -47,8 +53,10 @@ export interface TestFleet {
   close(): Promise<void>;
 }
 
-export async function startTestFleet(): Promise<TestFleet> {
+export async function startTestFleet(overrides: Partial<Config> = {}): Promise<TestFleet> {
   const dataDir = await mkdtemp(join(tmpdir(), "leasehold-fleet-"));
+  // As `up` makes it: a sandbox of another user has to find its way.
+  await chmod(dataDir, 0o711);
   const services = await openServices({ dataDir, log: pino({ level: "silent" }), durability: "fast" });
   await migrateDatabase(services.databaseUrl);
   const config: Config = {
@@ -59,21 +67,23 @@ export async function startTestFleet(): Promise<TestFleet> {
     fakeProvider: join(dataDir, "provider"),
     queuePrefix: freshPrefix(),
     logLevel: process.env["TEST_LOG"] ?? "silent",
+    port: 0,
+    ...overrides,
   };
   const base = openBase(config, "test");
   const company = await ensureCompany(base.database.db, "test");
   await endCalm(base.database.db);
   const children = new Map<number, { child: ChildProcess; process: FleetProcess }>();
 
-  const start = async (...args: string[]): Promise<FleetProcess> => {
+  const start = async (...args: string[]): Promise<ApiProcess> => {
     const child = fork(entry, args, { env: childEnvironment(config, { PATH: process.env["PATH"] }), stdio: ["ignore", "inherit", "inherit", "ipc"], detached: true });
     const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-    await new Promise<void>((resolve, reject) => {
-      child.once("message", () => resolve());
+    const { url = "" } = await new Promise<{ url?: string }>((resolve, reject) => {
+      child.once("message", (said) => resolve(said as { url?: string }));
       child.once("exit", (code) => reject(new Error(`${args.join(" ")} ended with ${code} before it was ready`)));
     });
     const pid = child.pid ?? 0;
-    const one: FleetProcess = { pid, signal: (signal) => void process.kill(pid, signal), gone };
+    const one: ApiProcess = { pid, url, signal: (signal) => void process.kill(pid, signal), gone };
     children.set(pid, { child, process: one });
     return one;
   };
@@ -107,6 +117,7 @@ export async function startTestFleet(): Promise<TestFleet> {
     companyId: company.id,
     worker: (backends = "local") => start("worker", backends),
     reaper: () => start("reaper"),
+    api: () => start("api"),
     submit: async (request) => (await submitRun({ db: base.database.db, bells: base.bells }, company.id, randomUUID(), request)).run,
     situation,
     until,
