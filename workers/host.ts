@@ -1,4 +1,4 @@
-import { DelayedError, type Processor, Worker } from "bullmq";
+import { type Processor, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { openPatientConnection, type RedisAddress } from "../queues/connection.ts";
@@ -22,9 +22,8 @@ export interface WorkerHost {
 /** Runs BullMQ workers for the given queues in this process. */
 export function openWorkers(address: RedisAddress, intakes: readonly Intake[], log: Logger): WorkerHost {
   const connection: Redis = openPatientConnection(address, (error) => log.warn({ err: error }, "Redis cannot be reached"));
-  let closing: Promise<unknown> | null = null;
   const workers = intakes.map(({ queue, concurrency, processor }) => {
-    const worker = new Worker(queue, unlessClosing(knowingItsJob(processor), () => closing !== null), {
+    const worker = new Worker(queue, knowingItsJob(processor), {
       connection,
       prefix: address.prefix,
       concurrency,
@@ -40,6 +39,7 @@ export function openWorkers(address: RedisAddress, intakes: readonly Intake[], l
     worker.on("error", (error) => log.warn({ err: error, queue }, "BullMQ worker"));
     return worker;
   });
+  let closing: Promise<unknown> | null = null;
   const pause = (): void => {
     closing ??= Promise.allSettled(workers.map((worker) => worker.close()));
   };
@@ -61,12 +61,3 @@ export function openWorkers(address: RedisAddress, intakes: readonly Intake[], l
     },
   };
 }
-
-/** A job that was on its way to this worker when it was told to stop goes back to the queue: whoever stays takes it up at once. */
-const unlessClosing =
-  (processor: Processor, closing: () => boolean): Processor =>
-  async (job, token, signal) => {
-    if (!closing()) return processor(job, token, signal);
-    await job.moveToDelayed(Date.now(), token);
-    throw new DelayedError();
-  };
