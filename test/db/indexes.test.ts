@@ -6,11 +6,13 @@ import type { Db } from "../../src/db/client.ts";
 import * as due from "../../src/db/due.ts";
 import { findKeyedExecution, findKeyedLease } from "../../src/db/ad-hoc.ts";
 import { claimExecution, extendExecutionClaim, listExecutions, openExecutions } from "../../src/db/executions.ts";
+import { deleteGoneHost, goneHosts, listHosts } from "../../src/db/hosts.ts";
 import { claimNextLease } from "../../src/db/lease-claims.ts";
 import { extendLeaseClaim, renewLease } from "../../src/db/leases.ts";
 import { appendOutput, readOutput } from "../../src/db/output.ts";
 import { textOrNull } from "../../src/db/rows.ts";
 import { findSituation, listRuns } from "../../src/db/runs.ts";
+import { beatWorker } from "../../src/db/workers.ts";
 import { newClaim } from "../../src/domain/claim.ts";
 import { newId } from "../../src/domain/ids.ts";
 import { freshDatabase } from "../support/database.ts";
@@ -85,7 +87,7 @@ const loops: Record<string, () => Promise<unknown>> = {
   markOverdueRuns: () => due.markOverdueRuns(db),
   takeDueReleases: () => due.takeDueReleases(db),
   takeDueExecutions: () => due.takeDueExecutions(db),
-  waitingAcquires: () => due.waitingAcquires(db, [{ backend: "local", host: newId() }]),
+  waitingAcquires: () => due.waitingAcquires(db, [{ backend: "local", host: newId(), draining: false }]),
   expiredLeases: () => due.expiredLeases(db),
   unqueuedLeases: () => due.unqueuedLeases(db),
   unacquiredLeases: () => due.unacquiredLeases(db),
@@ -104,6 +106,10 @@ const loops: Record<string, () => Promise<unknown>> = {
   findKeyedExecution: () => findKeyedExecution(db, newId(), { key: "k", hash: Buffer.from("") }),
   appendOutput: () => appendOutput(db, nobody, claim, "stdout", 0, Buffer.from("x")).catch(() => {}),
   readOutput: () => readOutput(db, newId(), "stdout", 10),
+  beatWorker: () => beatWorker(db, { id: newId(), host: newId(), hostName: "h", pid: 1, version: "1", backends: ["local", "ssh"] }),
+  listHosts: () => listHosts(db, { limit: 50 }),
+  goneHosts: () => goneHosts(db),
+  deleteGoneHost: () => deleteGoneHost(db, newId()),
   findSituation: () => findSituation(db, newId()),
   listRuns: () => listRuns(db, companyId, { limit: 50 }),
 };
