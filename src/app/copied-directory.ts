@@ -16,8 +16,15 @@ import { readIfThere, writePrivate } from "../embedded/private-file.ts";
  * here, or with one made where our processes cannot be seen, works elsewhere.
  */
 
-/** Where this process can see others: boot and pid namespace. */
-async function whereabouts(): Promise<string> {
+const folderOf = (dataDir: string): string => join(dataDir, "workers");
+
+/** What only those share who have one data directory and see each other: boot, pid namespace, and the directory itself. */
+async function whereabouts(dataDir: string): Promise<string> {
+  const { dev, ino } = await stat(folderOf(dataDir));
+  return `${await machine()} ${dev}:${ino}`;
+}
+
+async function machine(): Promise<string> {
   try {
     return `${(await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim()} ${await readlink("/proc/self/ns/pid")}`;
   } catch {
@@ -26,14 +33,12 @@ async function whereabouts(): Promise<string> {
   }
 }
 
-const folderOf = (dataDir: string): string => join(dataDir, "workers");
-
 /** Says in the data directory that this worker is here. Gives a function that takes the mark away. */
 export async function leaveMark(dataDir: string, workerId: string): Promise<() => Promise<void>> {
   const folder = folderOf(dataDir);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, workerId);
-  await writePrivate(path, `${await whereabouts()}\n`);
+  await writePrivate(path, `${await whereabouts(dataDir)}\n`);
   return () => rm(path, { force: true });
 }
 
@@ -49,7 +54,7 @@ export interface Stranger {
 export async function strangers(db: Db, dataDir: string, host: string, workerId: string): Promise<Stranger[]> {
   const older = await olderWorkers(db, host, workerId);
   if (older.length === 0) return [];
-  const here = await whereabouts();
+  const here = await whereabouts(dataDir);
   const beside = await Promise.all(
     older.map(async (one) => {
       const mark = await readIfThere(join(folderOf(dataDir), one.id));

@@ -46,7 +46,7 @@ export async function beatWorker(db: Db, row: WorkerRow): Promise<Word> {
         )
         select draining_at is not null as draining, array(
           select distinct b from workers w, unnest(w.backends) b
-          where w.host <> ${row.host} and ${isLiving} and not ${isDrainingSql(sql`w.host`)}
+          where w.host <> ${row.host} and ${isLiving} and not ${isDrainingSql(sql`w.host`)} order by b
         ) as elsewhere from here`,
   );
   return { draining: word?.["draining"] === true, elsewhere: (word?.["elsewhere"] as string[] | undefined) ?? [] };

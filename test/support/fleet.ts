@@ -31,7 +31,8 @@ export interface TestFleet {
   readonly base: Base;
   readonly services: Services;
   readonly companyId: string;
-  worker(backends?: string): Promise<FleetProcess>;
+  /** On this fleet's host, or with a data directory of its own on another. */
+  worker(backends?: string, dataDir?: string): Promise<FleetProcess>;
   reaper(): Promise<FleetProcess>;
   submit(request: RunRequestInput): Promise<Run>;
   situation(runId: string): Promise<RunSituation>;
@@ -65,8 +66,9 @@ export async function startTestFleet(): Promise<TestFleet> {
   await endCalm(base.database.db);
   const children = new Map<number, { child: ChildProcess; process: FleetProcess }>();
 
-  const start = async (...args: string[]): Promise<FleetProcess> => {
-    const child = fork(entry, args, { env: childEnvironment(config, { PATH: process.env["PATH"] }), stdio: ["ignore", "inherit", "inherit", "ipc"], detached: true });
+  const start = (...args: string[]): Promise<FleetProcess> => startWith(config, ...args);
+  const startWith = async (own: Config, ...args: string[]): Promise<FleetProcess> => {
+    const child = fork(entry, args, { env: childEnvironment(own, { PATH: process.env["PATH"] }), stdio: ["ignore", "inherit", "inherit", "ipc"], detached: true });
     const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
     await new Promise<void>((resolve, reject) => {
       child.once("message", () => resolve());
@@ -105,7 +107,7 @@ export async function startTestFleet(): Promise<TestFleet> {
     base,
     services,
     companyId: company.id,
-    worker: (backends = "local") => start("worker", backends),
+    worker: (backends = "local", ownDir = dataDir) => startWith({ ...config, dataDir: ownDir }, "worker", backends),
     reaper: () => start("reaper"),
     submit: async (request) => (await submitRun({ db: base.database.db, bells: base.bells }, company.id, randomUUID(), request)).run,
     situation,
