@@ -33,7 +33,7 @@ export async function beatWorker(db: Db, row: WorkerRow): Promise<Word> {
           values (${row.id}, ${row.host}, ${row.hostName}, ${row.pid}, ${row.version}, ${backends})
           on conflict (id) do update set beat_at = clock_timestamp(), backends = excluded.backends
         ), here as (
-          insert into hosts (id, name, backends) values (${row.host}, ${row.hostName}, ${backends})
+          insert into hosts (id, name, backends) values (${row.host}, ${row.hostName}, array(select distinct b from unnest(${backends}) b order by b))
           on conflict (id) do update set beat_at = clock_timestamp(), name = excluded.name,
             backends = array(select distinct b from unnest(hosts.backends || excluded.backends) b order by b)
           returning draining_at
