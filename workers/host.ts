@@ -15,6 +15,8 @@ export interface Intake {
 export interface WorkerHost {
   /** Takes no new jobs from now on. */
   readonly pause: () => void;
+  /** Leaves a queue's jobs to others for now, or takes them again. Jobs under way go on. */
+  rest(queue: string, resting: boolean): void;
   /** Waits for jobs under way, at most `deadlineMs`; what is left then is left to others. */
   close(deadlineMs?: number): Promise<void>;
 }
@@ -43,8 +45,15 @@ export function openWorkers(address: RedisAddress, intakes: readonly Intake[], l
   const pause = (): void => {
     closing ??= Promise.allSettled(workers.map((worker) => worker.close()));
   };
+  const rest = (queue: string, resting: boolean): void => {
+    const worker = workers.find((one) => one.name === queue);
+    if (worker === undefined || closing !== null || worker.isPaused() === resting) return;
+    const done = resting ? worker.pause(true) : Promise.resolve(worker.resume());
+    done.catch((err: unknown) => log.warn({ err, queue }, "could not rest"));
+  };
   return {
     pause,
+    rest,
     close: async (deadlineMs = timing.shutdown) => {
       pause();
       let timer: NodeJS.Timeout | undefined;

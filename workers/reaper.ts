@@ -2,9 +2,11 @@ import { type Job, Queue } from "bullmq";
 import type { Logger } from "pino";
 import { catalog } from "../queues/catalog.ts";
 import { openPatientConnection, type RedisAddress } from "../queues/connection.ts";
+import { removeHostQueues } from "../queues/host-queues.ts";
 import { timing } from "../src/domain/defaults.ts";
 import { transient } from "../src/domain/errors.ts";
 import type { Fleet } from "../src/leases/fleet.ts";
+import { forgetHosts } from "../src/leases/forget-hosts.ts";
 import { purge, sweep } from "../src/leases/sweep.ts";
 import { openWorkers } from "./host.ts";
 import { outcomeOf, payloadOf } from "./outcome.ts";
@@ -47,7 +49,7 @@ export function openReaper(fleet: Fleet, address: RedisAddress, log: Logger): { 
     if (schedule.status === "ready") plan();
     sweepOnce().catch((err: unknown) => log.warn({ err }, "a sweep failed; the next one tries again"));
   }, timing.sweep);
-  const stopPurging = purgeRegularly(fleet, log);
+  const stopPurging = purgeRegularly(fleet, address, log);
 
   const processor = (job: Job): Promise<unknown> => {
     payloadOf(catalog.sweep.payload, job);
@@ -72,12 +74,13 @@ async function sweepAndTell(fleet: Fleet, log: Logger, hold: boolean): Promise<u
 }
 
 /** Beside the sweeps, at a pace of its own: deleting much takes long. */
-function purgeRegularly(fleet: Fleet, log: Logger): () => void {
+function purgeRegularly(fleet: Fleet, address: RedisAddress, log: Logger): () => void {
   let timer: NodeJS.Timeout;
   const next = (afterMs: number): void => {
     timer = setTimeout(() => {
       purge(fleet)
         .then((gone) => log.info(gone, "purged"))
+        .then(() => forgetHosts(fleet, (host, backends) => removeHostQueues(address, host, backends)))
         .catch((err: unknown) => log.warn({ err }, "could not purge; will try again"))
         .finally(() => next(timing.purge));
     }, afterMs);

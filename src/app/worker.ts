@@ -1,6 +1,5 @@
 import type { Config } from "../config.ts";
 import { installationId } from "../db/installation.ts";
-import { beatWorker, removeWorker } from "../db/workers.ts";
 import { pools, timing } from "../domain/defaults.ts";
 import { invalid } from "../domain/errors.ts";
 import { newId } from "../domain/ids.ts";
@@ -20,6 +19,7 @@ import { checkSchema } from "./check-schema.ts";
 import { openDrivers } from "./drivers.ts";
 import { hostIdentity } from "./host-identity.ts";
 import { allowedHostPaths } from "./host-paths.ts";
+import { bePresent } from "./presence.ts";
 import { sayReady, untilTold } from "./until-told.ts";
 import { packageVersion } from "./version.ts";
 
@@ -56,24 +56,28 @@ export async function openWorker(config: Config, base: Base, options: WorkerOpti
   const unknown = options.backends.filter((b) => !opened.backends.includes(b));
   if (unknown.length > 0) throw invalid("backend_unknown", `there is no backend ${unknown.join(", ")}; this version has ${opened.backends.join(", ")}`);
 
+  const row = { id: newId(), host: fleet.host.id, hostName: fleet.host.name, pid: process.pid, version: packageVersion(), backends: [...options.backends] };
+  const presence = await bePresent(base.database.db, base.log, config.dataDir, row).catch(async (error: unknown) => {
+    await opened.close();
+    throw error;
+  });
   const detach = new AbortController();
   const giveUp = new AbortController();
   const workers = openWorkers(base.redis, intakes(config, options, base, fleet, detach.signal, giveUp.signal), base.log);
-  const row = { id: newId(), host: fleet.host.id, hostName: fleet.host.name, pid: process.pid, version: packageVersion(), backends: [...options.backends] };
-  const beat = (): Promise<void> => beatWorker(base.database.db, row).catch((err: unknown) => base.log.warn({ err }, "could not report this worker"));
-  await beat();
-  const beating = setInterval(() => void beat(), timing.workerBeat);
+  // Bells for new leases go to who may take them. Where nobody else is, they and probes go on coming here, and the database takes none.
+  presence.onWord(({ draining, elsewhere }) => {
+    for (const backend of options.backends) workers.rest(catalog.acquire.queue(backend, null), draining && elsewhere.includes(backend));
+  });
   base.log.info({ backends: options.backends, host: fleet.host, worker: row.id }, "worker ready");
   return {
     fleet,
     stop: async () => {
-      clearInterval(beating);
       workers.pause();
       detach.abort(new Error("this worker stops"));
       const late = setTimeout(() => giveUp.abort(new Error("this worker stops")), timing.shutdown / 2);
       await workers.close();
       clearTimeout(late);
-      await removeWorker(base.database.db, row.id).catch(() => {});
+      await presence.leave();
       await opened.close();
     },
   };

@@ -25,6 +25,8 @@ export const exitCodeHelp = `Exit codes:
   77   not allowed              78   wrong configuration
 of \`env probe\`:
   1    the environment cannot be used as it is
+of \`host drain --wait\`:
+  1    only stuck leases are left    130  stopped waiting
 of \`run\`, \`run attach\` and \`lease exec\`:
   n    the command's own exit code
   124  it ran into its timeout  125  it was not started, lost, or its lease ended

@@ -3,6 +3,7 @@ import { driverKinds } from "../domain/driver-kind.ts";
 import { exitCodeHelp } from "./exit-codes.ts";
 import { duration, names, wholeNumber } from "./options.ts";
 import { commandAfterDashes, withCommandOptions } from "./program-command.ts";
+import { hostCommands } from "./program-hosts.ts";
 import { environmentCommands, leaseCommands } from "./program-resources.ts";
 import { runSubcommands } from "./program-run.ts";
 
@@ -39,6 +40,7 @@ export function buildProgram(invocation: Invocation): Command {
   runCommand(program, invocation);
   environmentCommands(program, invocation.exit);
   leaseCommands(program, invocation.command, invocation.exit);
+  hostCommands(program, invocation.exit);
 
   program
     .command("up")

@@ -20,8 +20,8 @@ export const sayCommand = (argv: readonly string[]): string => argv.map((a) => (
 /** Text from elsewhere, without what could move the cursor or change the terminal. */
 export const printable = (text: string): string => text.replace(/\p{C}/gu, (c) => (c === "\n" ? "⏎" : "·"));
 
-const good = new Set(["succeeded", "released", "active"]);
-const bad = new Set(["failed", "lost", "stuck", "timed_out"]);
+const good = new Set(["succeeded", "released", "active", "alive"]);
+const bad = new Set(["failed", "lost", "stuck", "timed_out", "silent"]);
 
 /** A state in its colour. */
 export const sayState = (state: string): string => (good.has(state) ? coloured("green", state) : bad.has(state) ? coloured("red", state) : state);

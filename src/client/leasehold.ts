@@ -1,5 +1,6 @@
 import { Environments } from "./environments.ts";
 import { Executions } from "./executions.ts";
+import { Hosts } from "./hosts.ts";
 import { Leases } from "./leases.ts";
 import type { PatienceTimes } from "./retry.ts";
 import { Runs } from "./runs.ts";
@@ -24,12 +25,14 @@ export class Leasehold {
   readonly environments: Environments;
   readonly leases: Leases;
   readonly executions: Executions;
+  readonly hosts: Hosts;
 
   constructor(options: LeaseholdOptions) {
     const transport = openTransport(options);
     this.runs = new Runs(transport);
     this.environments = new Environments(transport);
     this.executions = new Executions(transport);
+    this.hosts = new Hosts(transport);
     this.leases = new Leases(transport, this.executions);
   }
 }

@@ -14,7 +14,7 @@ export type Iso = string;
 
 /** Why a run or an execution has not started, or a lease has no place yet, in a form for programs and in one for people. */
 export interface Waiting {
-  readonly code: "no_worker" | "worker" | "slot" | "provider" | "acquiring" | "workspace" | "starting";
+  readonly code: "no_worker" | "draining" | "worker" | "slot" | "provider" | "acquiring" | "workspace" | "starting";
   readonly reason: string;
   /** Leases that come before its own for the same environment, where that is what it waits for. */
   readonly ahead?: number;
@@ -191,6 +191,25 @@ export interface Lease extends LeaseSummary {
   /** Null once it has its place, or never will. */
   readonly waiting: Waiting | null;
   readonly events: readonly LeaseEvent[];
+}
+
+/** A machine that runs workers. */
+export interface Host {
+  readonly id: string;
+  readonly name: string;
+  /** `silent`: no worker of it was heard for 20 s; `drainingAt` says whether it drains too. */
+  readonly state: "alive" | "draining" | "silent";
+  /** What its workers serve, or served. */
+  readonly backends: readonly string[];
+  /** Living ones. */
+  readonly workers: number;
+  /** Open leases that are bound to it, of all companies, stuck ones among them. */
+  readonly openLeases: number;
+  readonly stuckLeases: number;
+  /** Since when it is given no new leases; null while it is. */
+  readonly drainingAt: Iso | null;
+  readonly createdAt: Iso;
+  readonly seenAt: Iso;
 }
 
 export interface Page<T> {

@@ -1,9 +1,11 @@
 import { sql, type SQL } from "drizzle-orm";
 import { limits, timing } from "../domain/defaults.ts";
 import type { Db } from "./client.ts";
+import { isSilentSql } from "./hosts.ts";
 import type { Lease } from "./leases.ts";
 import { decode, rowsOf, textOrNull } from "./rows.ts";
 import { leases } from "./schema.ts";
+import type { Served } from "./workers.ts";
 
 /**
  * What the reaper looks for. Every query takes a batch in the order in which rows became due, skips what another reaper
@@ -82,10 +84,11 @@ export async function takeDueExecutions(db: Db): Promise<DueStep[]> {
 }
 
 /** Backends and hosts for which a lease waits to be acquired and could be claimed now. */
-export async function waitingAcquires(db: Db, served: readonly { backend: string; host: string }[]): Promise<{ backend: string; host: string | null }[]> {
+export async function waitingAcquires(db: Db, served: readonly Served[]): Promise<{ backend: string; host: string | null }[]> {
   const places = new Map<string, { backend: string; host: string | null }>();
-  for (const { backend, host } of served) {
-    places.set(backend, { backend, host: null });
+  for (const { backend, host, draining } of served) {
+    // Who drains takes nothing new, but goes on with what is bound to it.
+    if (!draining) places.set(backend, { backend, host: null });
     places.set(`${backend}@${host}`, { backend, host });
   }
   if (places.size === 0) return [];
@@ -115,16 +118,26 @@ export const unqueuedLeases = (db: Db): Promise<Lease[]> =>
 export const unacquiredLeases = (db: Db): Promise<Lease[]> =>
   leasesWhere(db, sql`status = 'acquiring' and acquire_deadline <= ${now}`, sql`acquire_deadline`);
 
-/** Leases that nobody came to release: their host is gone, or no worker serves their backend. */
-export const abandonedReleases = (db: Db): Promise<Lease[]> =>
-  leasesWhere(
+/**
+ * Leases that nobody came to release, and why: `host_lost` when only a host could that is silent, `not_served` when no living
+ * worker that could serves the backend, `not_released` when there is one and it did not manage.
+ */
+export async function abandonedReleases(db: Db): Promise<{ lease: Lease; why: string }[]> {
+  const rows = await rowsOf(
     db,
-    sql`status = 'releasing' and releasing_since <= ${at(-timing.releaseWait)} and (claim_until is null or claim_until < ${now})
-        and (select calm_until <= ${at(-timing.claim)} from installation)`,
-    sql`releasing_since`,
+    sql`select l.*, case
+          when l.host is not null and ${isSilentSql(sql`l.host`)} then 'host_lost'
+          when not exists (select 1 from workers w where l.backend = any(w.backends) and (l.host is null or w.host = l.host) and w.beat_at > ${at(-timing.workerLife)}) then 'not_served'
+          else 'not_released' end as why
+        from environment_leases l
+        where l.status = 'releasing' and l.releasing_since <= ${at(-timing.releaseWait)} and (l.claim_until is null or l.claim_until < ${now})
+          and (select calm_until <= ${at(-timing.claim)} from installation)
+        order by l.releasing_since limit ${batch}`,
   );
+  return rows.map((row) => ({ lease: decode(leases, row), why: String(row["why"]) }));
+}
 
-/** Stuck leases whose daily try has come. */
+/** Stuck leases whose next try has come: the daily one, or because who can clean up is back. */
 export const stuckLeases = (db: Db): Promise<Lease[]> => leasesWhere(db, sql`status = 'stuck' and due_at <= ${now}`, sql`due_at`);
 
 /**

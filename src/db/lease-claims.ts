@@ -3,6 +3,7 @@ import type { Claim } from "../domain/claim.ts";
 import { timing } from "../domain/defaults.ts";
 import { isKind } from "../domain/errors.ts";
 import type { Db } from "./client.ts";
+import { isDrainingSql } from "./hosts.ts";
 import { findLease, type Lease, moveLease } from "./leases.ts";
 import { decode, inMs, rowsOf } from "./rows.ts";
 import { leases, ownsSlotSql } from "./schema.ts";
@@ -10,7 +11,7 @@ import { leases, ownsSlotSql } from "./schema.ts";
 /** Which leases an acquire worker can serve. */
 export interface AcquireScope {
   readonly backend: string;
-  /** The worker's machine. */
+  /** The worker's machine. While it drains, nothing new is taken for it. */
   readonly host: string;
   /** Take leases already bound to this host instead of the unbound ones. */
   readonly bound: boolean;
@@ -74,7 +75,7 @@ async function claimSlot(tx: Db, scope: AcquireScope, environmentId: string, cla
 }
 
 const isDue = (scope: AcquireScope): SQL => sql`l.backend = ${scope.backend} and l.status in ('requested', 'acquiring')
-  and ${scope.bound ? sql`l.host = ${scope.host}` : sql`l.host is null`}
+  and ${scope.bound ? sql`l.host = ${scope.host}` : sql`l.host is null and not ${isDrainingSql(sql`${scope.host}::uuid`)}`}
   and (l.due_at is null or l.due_at <= clock_timestamp())
   and (l.claim_until is null or l.claim_until < clock_timestamp() - make_interval(secs => ${scope.lapseMs / 1000}))`;
 

@@ -78,6 +78,8 @@ export const timing = {
   workerBeat: 5 * second,
   /** A worker that did not report for this long does not count as living. */
   workerLife: 20 * second,
+  /** A host that was silent for this long and has no open lease is forgotten, with its queues. */
+  hostKept: 7 * day,
   /** A stopping worker gives short jobs this long to end before it leaves them to others. */
   shutdown: 10 * second,
   /** After the fleet was told to stop, a second Ctrl-C within this time ends running commands too. */

@@ -108,7 +108,7 @@ export const leaseRules: Rules = {
   cleaned: [{ from: ["releasing"], to: "ending", claim: "drop", fence: false }],
   keep: [{ from: ["releasing"], to: "retained", claim: "drop", fence: false }],
   give_up_release: [{ from: ["releasing"], to: "stuck", claim: "drop", fence: false }],
-  // Nobody came to release it: its host is gone, or no worker serves its backend.
+  // Nobody came to release it: its host is gone, no worker serves its backend, or those that do did not manage.
   abandon: [{ from: ["releasing"], to: "stuck", claim: "free", fence: false }],
   hand_over: [{ from: ["retained"], to: "released", claim: "none", fence: true }],
   evict: [{ from: ["retained"], to: "releasing", claim: "break", fence: true, mustDestroy: true }],

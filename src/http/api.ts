@@ -9,6 +9,7 @@ import { environmentProbeRoutes } from "./environment-probes.ts";
 import { environmentRoutes } from "./environments.ts";
 import { executionRoutes } from "./executions.ts";
 import { healthRoutes } from "./health.ts";
+import { hostRoutes } from "./hosts.ts";
 import { leaseRoutes } from "./leases.ts";
 import { logRequests } from "./log-requests.ts";
 import type { ApiEnv, ApiParts } from "./parts.ts";
@@ -31,6 +32,7 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
   defaultEnvironmentRoutes(api, parts);
   leaseRoutes(api, parts);
   executionRoutes(api, parts);
+  hostRoutes(api, parts);
   api.get("/queues/", (c) => c.redirect("/queues"));
   api.route("/queues", boardRoutes(parts));
 

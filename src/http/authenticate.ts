@@ -19,3 +19,8 @@ export async function identify(db: Db, token: string | undefined): Promise<Ident
 }
 
 export const bearerToken = (header: string | undefined): string | undefined => /^Bearer +([\x21-\x7e]+)$/i.exec(header ?? "")?.[1];
+
+/** Throws `invalid` `operator_required` (403). `what` is what is for operators only, like `the queues are`. */
+export function requireOperator({ role }: Identity, what: string): void {
+  if (role !== "operator") throw invalid("operator_required", `${what} for operators; use an operator's token`, { status: 403 });
+}

@@ -4,8 +4,7 @@ import { HonoAdapter } from "@bull-board/hono";
 import { serveStatic } from "@hono/node-server/serve-static";
 import { Hono, type MiddlewareHandler } from "hono";
 import { timing } from "../domain/defaults.ts";
-import { invalid } from "../domain/errors.ts";
-import { bearerToken, identify } from "./authenticate.ts";
+import { bearerToken, identify, requireOperator } from "./authenticate.ts";
 import type { ApiEnv, ApiParts } from "./parts.ts";
 import { problemOf } from "./problem.ts";
 
@@ -62,7 +61,7 @@ const operatorsOnly = (parts: ApiParts): MiddlewareHandler<ApiEnv> => async (c, 
     const header = c.req.header("authorization");
     const identity = await identify(parts.db, bearerToken(header) ?? basicPassword(header));
     c.set("identity", identity);
-    if (identity.role !== "operator") throw invalid("operator_required", "the queues are for operators; use an operator's token", { status: 403 });
+    requireOperator(identity, "the queues are");
   } catch (error) {
     const answer = problemOf(error, parts.log);
     if (answer.status === 401) answer.headers.set("www-authenticate", 'Basic realm="Leasehold: any user name, the token as password", charset="UTF-8"');

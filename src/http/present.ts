@@ -1,6 +1,7 @@
 import type * as wire from "../client/wire.ts";
 import type { Environment } from "../db/environments.ts";
 import type { Execution } from "../db/executions.ts";
+import type { HostSituation } from "../db/hosts.ts";
 import type { Lease, LeaseEventRow } from "../db/leases.ts";
 import type { RunSituation } from "../db/runs.ts";
 import { resultOf } from "../domain/outcome.ts";
@@ -120,4 +121,11 @@ export const presentLeaseEvent = (row: LeaseEventRow): wire.LeaseEvent => ({
   fence: row.fence,
   who: row.who,
   why: row.why,
+});
+
+export const presentHost = (host: HostSituation): wire.Host => ({
+  ...host,
+  drainingAt: iso(host.drainingAt),
+  createdAt: host.createdAt.toISOString(),
+  seenAt: host.seenAt.toISOString(),
 });

@@ -5,7 +5,7 @@ import { queuePosition } from "../db/lease-claims.ts";
 import type { Execution } from "../db/executions.ts";
 import { findLease, type Lease } from "../db/leases.ts";
 import type { RunSituation } from "../db/runs.ts";
-import { livingBackends, unserved } from "../db/workers.ts";
+import { livingBackends } from "../db/workers.ts";
 
 /** What a run that has not started waits for; null once its command runs or there is nothing to wait for. */
 export async function waitingOf(db: Db, { run, lease, execution }: RunSituation): Promise<Waiting | null> {
@@ -61,11 +61,13 @@ export async function waitingForLease(db: Db, lease: Lease): Promise<Waiting | n
 export const noWorkerServes = (backend: string): string => `no living worker serves backend ${backend}; start one with \`leasehold worker --backends ${backend}\``;
 
 async function notServed(db: Db, lease: Lease): Promise<Waiting | null> {
-  if (lease.host === null) {
-    if ((await unserved(db, [lease.backend])).length === 0) return null;
-    return { code: "no_worker", reason: noWorkerServes(lease.backend) };
+  const serving = (await livingBackends(db)).filter((s) => s.backend === lease.backend && (lease.host === null || s.host === lease.host));
+  if (serving.length === 0) {
+    const reason = lease.host === null ? noWorkerServes(lease.backend) : `no living worker serves backend ${lease.backend} on host ${lease.host}, where its place is`;
+    return { code: "no_worker", reason };
   }
-  const served = await livingBackends(db);
-  if (served.some((s) => s.backend === lease.backend && s.host === lease.host)) return null;
-  return { code: "no_worker", reason: `no living worker serves backend ${lease.backend} on host ${lease.host}, where its place is` };
+  if (lease.host === null && serving.every((s) => s.draining)) {
+    return { code: "draining", reason: `all workers of backend ${lease.backend} are on draining hosts; start one elsewhere, or end the draining with \`leasehold host drain --undo NAME\`` };
+  }
+  return null;
 }

@@ -40,9 +40,12 @@ export async function sweep(fleet: Fleet, options: { hold?: boolean } = {}): Pro
       (await moveAll(fleet, await unqueuedLeases(fleet.db), "timeout", "no place became free in time")) +
       (await moveAll(fleet, await unacquiredLeases(fleet.db), "timeout", "took too long to acquire"));
     overdue = await markOverdueRuns(fleet.db);
-    stuck = await moveAll(fleet, await abandonedReleases(fleet.db), "abandon", "host_lost");
+    const abandoned = await abandonedReleases(fleet.db);
+    for (const reason of new Set(abandoned.map(({ why }) => why))) {
+      stuck += await moveAll(fleet, abandoned.filter(({ why }) => why === reason).map(({ lease }) => lease), "abandon", reason);
+    }
   }
-  await moveAll(fleet, await stuckLeases(fleet.db), "retry", "daily");
+  await moveAll(fleet, await stuckLeases(fleet.db), "retry", "its next try has come");
   const rung = await ringDue(fleet);
   return { calm: now.calm, renewed, expired, timedOut, overdue, rung, stuck };
 }

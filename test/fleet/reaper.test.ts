@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { sql } from "drizzle-orm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { endCalm } from "../support/calm.ts";
+import { hostIdentity } from "../../src/app/host-identity.ts";
 import { findLease, listLeaseEvents } from "../../src/db/leases.ts";
 import { openBells } from "../../queues/bells.ts";
 import { openReaper } from "../../workers/reaper.ts";
@@ -88,16 +89,15 @@ describe("what is overdue", () => {
     expect(await findLease(db(), lease.id)).toMatchObject({ state: "releasing", ending: "failed", fence: lease.fence + 1, claimToken: null });
   });
 
-  it("I4: a release that nobody comes for is stuck, and said so; a worker that comes back closes it", async () => {
-    const lease = await insertLeaseIn(db(), stack.companyId, { state: "releasing", patch: { releasingSince: past, dueAt: past } });
+  it("I4: a release that nobody comes for is stuck, and said so; a worker that comes back closes it at once", async () => {
+    const { id: host } = await hostIdentity(stack.config.dataDir);
+    const lease = await insertLeaseIn(db(), stack.companyId, { state: "releasing", patch: { releasingSince: past, dueAt: past, host } });
     await db().execute(sql`update installation set calm_until = clock_timestamp() + interval '10 seconds'`);
     expect(await stack.sweep()).toMatchObject({ calm: true, stuck: 0 });
     await db().execute(sql`update installation set calm_until = ${past.toISOString()}::timestamptz`);
     expect(await stack.sweep()).toMatchObject({ stuck: 1 });
     expect(await findLease(db(), lease.id)).toMatchObject({ state: "stuck", failureReason: "host_lost" });
-    const worker = await stack.worker();
-    await db().execute(sql`update environment_leases set due_at = ${past.toISOString()}::timestamptz, host = ${worker.fleet.host.id}`);
-    await stack.sweep();
+    await stack.worker();
     await eventually(async () => {
       await stack.sweep();
       expect((await findLease(db(), lease.id))?.state).toBe("released");

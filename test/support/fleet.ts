@@ -35,7 +35,8 @@ export interface TestFleet {
   readonly base: Base;
   readonly services: Services;
   readonly companyId: string;
-  worker(backends?: string): Promise<FleetProcess>;
+  /** On this fleet's host, or with a data directory of its own on another. */
+  worker(backends?: string, dataDir?: string): Promise<FleetProcess>;
   reaper(): Promise<FleetProcess>;
   /** On a free port. */
   api(): Promise<ApiProcess>;
@@ -75,8 +76,9 @@ export async function startTestFleet(overrides: Partial<Config> = {}): Promise<T
   await endCalm(base.database.db);
   const children = new Map<number, { child: ChildProcess; process: FleetProcess }>();
 
-  const start = async (...args: string[]): Promise<ApiProcess> => {
-    const child = fork(entry, args, { env: childEnvironment(config, { PATH: process.env["PATH"] }), stdio: ["ignore", "inherit", "inherit", "ipc"], detached: true });
+  const start = (...args: string[]): Promise<ApiProcess> => startWith(config, ...args);
+  const startWith = async (own: Config, ...args: string[]): Promise<ApiProcess> => {
+    const child = fork(entry, args, { env: childEnvironment(own, { PATH: process.env["PATH"] }), stdio: ["ignore", "inherit", "inherit", "ipc"], detached: true });
     const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
     const { url = "" } = await new Promise<{ url?: string }>((resolve, reject) => {
       child.once("message", (said) => resolve(said as { url?: string }));
@@ -115,7 +117,7 @@ export async function startTestFleet(overrides: Partial<Config> = {}): Promise<T
     base,
     services,
     companyId: company.id,
-    worker: (backends = "local") => start("worker", backends),
+    worker: (backends = "local", ownDir = dataDir) => startWith({ ...config, dataDir: ownDir }, "worker", backends),
     reaper: () => start("reaper"),
     api: () => start("api"),
     submit: async (request) => (await submitRun({ db: base.database.db, bells: base.bells }, company.id, randomUUID(), request)).run,

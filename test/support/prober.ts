@@ -33,5 +33,5 @@ export async function startProber(db: Db, address: RedisAddress, driver: Driver,
 }
 
 /** Says that a worker of the backend lives, though none listens: one that has just died, as the fleet sees it. */
-export const pretendWorker = (db: Db, backend = "local"): Promise<void> =>
-  beatWorker(db, { id: newId(), host: newId(), hostName: "gone", pid: 1, version: "test", backends: [backend] });
+export const pretendWorker = async (db: Db, backend = "local"): Promise<void> =>
+  void await beatWorker(db, { id: newId(), host: newId(), hostName: "gone", pid: 1, version: "test", backends: [backend] });

@@ -33,7 +33,8 @@ export interface Stack {
   readonly config: Config;
   readonly base: Base;
   readonly companyId: string;
-  worker(options?: Partial<WorkerOptions>): Promise<RunningWorker>;
+  /** On this stack's host, or with a data directory of its own on another. */
+  worker(options?: Partial<WorkerOptions> & { readonly dataDir?: string }): Promise<RunningWorker>;
   /** An environment of the provider `fake`; its id, which a request names. */
   fakeEnvironment(config?: Record<string, unknown>, maxLeases?: number): Promise<string>;
   submit(request: RunRequestInput, key?: string): Promise<Run>;
@@ -73,9 +74,12 @@ export async function startStack(overrides: Partial<Config> = {}): Promise<Stack
     config,
     base,
     companyId: company.id,
-    worker: async (options = {}) => {
+    worker: async ({ dataDir = config.dataDir, ...options } = {}) => {
       const own = openBase(config, "worker");
-      const worker = await openWorker(config, own, { backends: ["local"], ...options });
+      const worker = await openWorker({ ...config, dataDir }, own, { backends: ["local"], ...options }).catch(async (error: unknown) => {
+        await own.close();
+        throw error;
+      });
       workers.push({ worker, base: own });
       return worker;
     },

@@ -9,7 +9,7 @@ export const hosts = pgTable(
     /** As the machine's data directory says. */
     id: id(),
     name: text("name").notNull(),
-    /** What its workers serve, as the last one to start said. */
+    /** All that its workers have served: its queues are named so. */
     backends: text("backends").array().notNull(),
     /** Since when it is given no new leases; null while it is. */
     drainingAt: moment("draining_at"),
