@@ -57,19 +57,21 @@ export const isCollision = (error: unknown): boolean => collided.has(databaseCod
 
 /**
  * Repeats `work` while the database cannot be reached, from 50 ms to 1 s apart, until `signal` fires or `limitMs` is over.
- * `work` must be safe to repeat: its statement may have been committed with the answer lost.
+ * `work` must be safe to repeat: its statement may have been committed with the answer lost. An answer that was had is
+ * given, though the signal fires meanwhile: it may say what only this caller can know, as that a claim is its own.
  */
 export async function throughOutage<T>(work: () => Promise<T>, options: { signal?: AbortSignal; limitMs?: number } = {}): Promise<T> {
-  return pRetry(
-    async () => {
-      try {
-        return await work();
-      } catch (error) {
-        if (isOutage(error)) throw error;
-        throw new AbortError(error instanceof Error ? error : new Error(String(error)));
-      }
-    },
-    {
+  let answer: { readonly value: T } | undefined;
+  const once = async (): Promise<void> => {
+    try {
+      answer = { value: await work() };
+    } catch (error) {
+      if (isOutage(error)) throw error;
+      throw new AbortError(error instanceof Error ? error : new Error(String(error)));
+    }
+  };
+  try {
+    await pRetry(once, {
       retries: Number.POSITIVE_INFINITY,
       minTimeout: 50,
       maxTimeout: 1000,
@@ -77,6 +79,10 @@ export async function throughOutage<T>(work: () => Promise<T>, options: { signal
       randomize: true,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(options.limitMs === undefined ? {} : { maxRetryTime: options.limitMs }),
-    },
-  );
+    });
+  } catch (error) {
+    if (answer === undefined) throw error;
+  }
+  if (answer === undefined) throw new Error("there is neither an answer nor an error");
+  return answer.value;
 }

@@ -52,20 +52,23 @@ const take = (world: World, bell: World["bag"]["rung"][number]): void => {
   world.bag.undelivered.splice(world.bag.undelivered.indexOf(bell), 1);
 };
 
+/** So often, because it is to happen so much more often. */
+const times = <T>(count: number, make: () => T): T[] => Array.from({ length: count }, make);
+
 /** Waits: shorter than a claim, longer, so long that a lease expires, so long that a queue's time is over. */
 const waits = [1500, 5500, 9000, 9000, 70_000, 130_000, 45 * 60_000, 3 * 3_600_000] as const;
 
 /** Everything that can happen, the frequent more often. To have something new happen, add it here. */
 export const anything: fc.Arbitrary<Command>[] = [
-  fc.tuple(fc.nat(3), fc.nat(5), budget).map(([key, variant, n]) => always(`submit ${key} as ${variant}${held(n)}`, (world) => deeds.submit(world, key, variant, n))),
+  ...times(3, () => fc.tuple(fc.nat(4), fc.nat(5), budget).map(([key, variant, n]) => always(`submit ${key} as ${variant}${held(n)}`, (world) => deeds.submit(world, key, variant, n)))),
   fc.tuple(fc.nat(2), fc.nat(2), budget).map(([key, environment, n]) => always(`lease ${key} of ${environment}${held(n)}`, (world) => deeds.lease(world, key, environment, n))),
-  fc.tuple(index, fc.nat(2), budget).map(([i, key, n]) => on(`exec ${key}${held(n)} in`, adHocActive, i, (world, id) => deeds.exec(world, id, key, n))),
+  ...times(2, () => fc.tuple(index, fc.nat(2), budget).map(([i, key, n]) => on(`exec ${key}${held(n)} in`, adHocActive, i, (world, id) => deeds.exec(world, id, key, n)))),
   fc.tuple(index, budget).map(([i, n]) => on(`renew${held(n)}`, adHoc, i, (world, id) => deeds.renew(world, id, n))),
   fc.tuple(index, budget).map(([i, n]) => on(`give back${held(n)}`, leases, i, (world, id) => deeds.letGo(world, id, n))),
   fc.tuple(index, budget).map(([i, n]) => on(`cancel${held(n)}`, runs, i, (world, id) => deeds.cancel(world, id, n))),
   fc.tuple(index, budget).map(([i, n]) => on(`end command${held(n)}`, executions, i, (world, id) => deeds.endCommand(world, id, n))),
   // A bell is heard once, in any order; by nobody; by one and then by another, at once when the first is held.
-  ...[1, 2, 3, 4].map(() =>
+  ...times(8, () =>
     fc.tuple(index, fc.nat(1), budget).map(([i, host, n]) =>
       on(`deliver${held(n)} at ${host}`, undelivered, i, (world, bell) => {
         take(world, bell);
@@ -76,14 +79,14 @@ export const anything: fc.Arbitrary<Command>[] = [
   fc.tuple(index, fc.nat(1), budget).map(([i, host, n]) => on(`deliver and keep${held(n)} at ${host}`, undelivered, i, (world, bell) => deeds.hear(world, bell, host, n))),
   fc.tuple(fc.nat(40), fc.nat(1), budget).map(([i, host, n]) => on(`deliver again${held(n)} at ${host}`, (world) => world.bag.rung, i, (world, bell) => deeds.hear(world, bell, host, n))),
   index.map((i) => on("lose", undelivered, i, async (world, bell) => take(world, bell))),
-  fc.integer({ min: 2, max: 6 }).map((count) =>
+  ...times(2, () => fc.integer({ min: 2, max: 6 }).map((count) =>
     always(`deliver the next ${count}`, async (world) => {
       for (let n = 0; n < count; n++) {
         const bell = world.bag.undelivered.shift();
         if (bell !== undefined) await deeds.hear(world, bell, n, null);
       }
     }),
-  ),
+  )),
   budget.map((n) => always(`sweep${held(n)}`, (world) => deeds.reap(world, n))),
   fc.tuple(fc.constantFrom(...waits), fc.boolean()).map(([ms, silent]) => always(`${ms} ms pass${silent ? " in silence" : ""}`, (world) => world.pass(ms, silent))),
   fc.constantFrom(1500, 5500, 9000).map((ms) =>
@@ -92,7 +95,7 @@ export const anything: fc.Arbitrary<Command>[] = [
       await deeds.reap(world, null);
     }),
   ),
-  ...[1, 2].map(() => fc.tuple(index, budget).map(([i, n]) => on(`go on${held(n)}`, processes, i, (world, process) => world.with(process, () => process.goOn(n ?? Number.POSITIVE_INFINITY))))),
+  ...times(3, () => fc.tuple(index, budget).map(([i, n]) => on(`go on${held(n)}`, processes, i, (world, process) => world.with(process, () => process.goOn(n ?? Number.POSITIVE_INFINITY))))),
   fc.tuple(index, fc.boolean()).map(([i, after]) =>
     on(`kill ${after ? "after" : "before"} its effect`, processes, i, (world, process) => {
       world.kills += 1;

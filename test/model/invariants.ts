@@ -25,22 +25,20 @@ export interface EnvironmentFacts {
   readonly hides: boolean;
 }
 
-/** A claim with less than this left may lapse while somebody works. */
-const safelyAlive = 5000;
-
-const alive = (claim: SeenClaim | null): boolean => claim !== null && claim.leftMs > safelyAlive;
+/** Whether a claim of before cannot have lapsed since, however long this took. */
+const alive = (claim: SeenClaim | null, tookMs: number): boolean => claim !== null && claim.leftMs > tookMs;
 const lapsed = (claim: SeenClaim | null): boolean => claim !== null && claim.leftMs <= 0;
 
 /** Throws `Violation` unless what is there now may be there, and may follow upon what was there before. */
 export function mustHold(before: Snapshot, now: Snapshot, facts: Facts): void {
-  for (const lease of now.leases.values()) leaseHolds(before.leases.get(lease.id), lease);
-  for (const execution of now.executions.values()) executionHolds(before.executions.get(execution.id), execution, now, facts);
+  for (const lease of now.leases.values()) leaseHolds(before.leases.get(lease.id), lease, now.at - before.at);
+  for (const execution of now.executions.values()) executionHolds(before.executions.get(execution.id), execution, before, now, facts);
   for (const run of now.runs.values()) runHolds(before.runs.get(run.id), run, now);
   slotsHold(now, facts);
   resourcesHold(now, facts);
 }
 
-function leaseHolds(before: SeenLease | undefined, lease: SeenLease): void {
+function leaseHolds(before: SeenLease | undefined, lease: SeenLease, tookMs: number): void {
   const of = `lease ${lease.id}`;
   const [first, ...events] = lease.events;
   if (first?.event !== "request" || first.to !== "requested" || first.fence !== 0) throw new Violation("I5", `${of} does not begin with a request`);
@@ -58,7 +56,7 @@ function leaseHolds(before: SeenLease | undefined, lease: SeenLease): void {
       if (claimer !== who) throw new Violation("I5", `${of}: ${event} by ${who}, who does not hold the claim (${claimer} does)`);
       if (fresh && before?.fence === fence && before.claim?.owner === who && lapsed(before.claim)) throw new Violation("I5", `${of}: ${event} by ${who}, whose claim had lapsed`);
     }
-    if ((claim === "take" || claim === "free") && fresh && before !== undefined && before.fence === facts.fence && before.state === from && claimer === before.claim?.owner && alive(before.claim)) {
+    if ((claim === "take" || claim === "free") && fresh && before !== undefined && before.fence === facts.fence && before.state === from && claimer === before.claim?.owner && alive(before.claim, tookMs)) {
       throw new Violation("I5", `${of}: ${event} by ${who} over the live claim of ${claimer}`);
     }
     if (claim === "take") claimer = who;
@@ -75,7 +73,7 @@ function leaseHolds(before: SeenLease | undefined, lease: SeenLease): void {
   if (isFinalLease(before.state) && lease.events.length !== before.events.length) throw new Violation("I5", `${of} changed after its end`);
 }
 
-function executionHolds(before: SeenExecution | undefined, execution: SeenExecution, now: Snapshot, facts: Facts): void {
+function executionHolds(before: SeenExecution | undefined, execution: SeenExecution, then: Snapshot, now: Snapshot, facts: Facts): void {
   const of = `execution ${execution.id}`;
   const starts = facts.starts.get(execution.id) ?? 0;
   if (starts > 1) throw new Violation("I6", `${of} was started ${starts} times`);
@@ -100,7 +98,7 @@ function executionHolds(before: SeenExecution | undefined, execution: SeenExecut
   if (execution.offer < before.offer) throw new Violation("I5", `${of}: its offer fell from ${before.offer} to ${execution.offer}`);
   if (executionStates.indexOf(execution.state) < executionStates.indexOf(before.state)) throw new Violation("I6", `${of} went back from ${before.state} to ${execution.state}`);
   if (execution.stdoutBytes < before.stdoutBytes) throw new Violation("I7", `${of} lost output`);
-  if (execution.offer > before.offer && alive(before.claim)) throw new Violation("I5", `${of} was claimed over the live claim of ${before.claim?.owner}`);
+  if (execution.offer > before.offer && alive(before.claim, now.at - then.at)) throw new Violation("I5", `${of} was claimed over the live claim of ${before.claim?.owner}`);
   if (execution.offer === before.offer && lapsed(before.claim)) {
     // Nobody began to start it: who ends it needs no claim, and none has one.
     const abandoned = before.state === "created" && execution.state === "final" && starts === 0;

@@ -5,7 +5,7 @@ import { settle } from "./settle.ts";
 import { type Ground, type PlantedBug, World } from "./world.ts";
 
 /** The longest sequence. */
-const length = 40;
+const length = 60;
 
 /** How the model is run: by hand with `MODEL_RUNS`, `MODEL_SEED`, `MODEL_PATH` and `MODEL_REPLAY`. */
 export interface Search {

@@ -66,19 +66,21 @@ export interface SeenResource {
 
 /** What is there: in the database at one moment, and at the provider. */
 export interface Snapshot {
+  /** By the database's clock, in milliseconds. */
+  readonly at: number;
   readonly leases: ReadonlyMap<string, SeenLease>;
   readonly runs: ReadonlyMap<string, SeenRun>;
   readonly executions: ReadonlyMap<string, SeenExecution>;
   readonly resources: readonly SeenResource[];
 }
 
-export const nothing: Snapshot = { leases: new Map(), runs: new Map(), executions: new Map(), resources: [] };
+export const nothing: Snapshot = { at: 0, leases: new Map(), runs: new Map(), executions: new Map(), resources: [] };
 
 const claim = `case when claim_token is not null then json_build_object('token', claim_token, 'owner', claim_owner,
   'leftMs', extract(epoch from claim_until - clock_timestamp()) * 1000) end`;
 
 /** One statement: all rows are seen at one moment. */
-const everything = `select
+const everything = `select extract(epoch from clock_timestamp()) * 1000 as at,
   (select coalesce(json_agg(json_build_object('id', l.id, 'run', heartbeat_run_id, 'environment', environment_id, 'state', status, 'fence', fence, 'ending', ending,
     'key', resource_key, 'host', host, 'sandbox', handle->>'sandboxId', 'reason', failure_reason, 'claim', ${claim},
     'ownsSlot', (status = 'requested' and fence > 0) or status in ('acquiring', 'active', 'releasing', 'stuck'),
@@ -99,5 +101,5 @@ export async function look(client: postgres.Sql, providers: ReadonlyMap<string, 
   for (const [host, root] of providers) {
     for (const { key, id } of await directoryProvider(root).list()) resources.push({ host, key, sandbox: id });
   }
-  return { leases: by<SeenLease>("leases"), runs: by<SeenRun>("runs"), executions: by<SeenExecution>("executions"), resources };
+  return { at: Number(row?.["at"]), leases: by<SeenLease>("leases"), runs: by<SeenRun>("runs"), executions: by<SeenExecution>("executions"), resources };
 }

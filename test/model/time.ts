@@ -33,7 +33,8 @@ const moment = `
 
 /** Milliseconds until something is due that is not yet; 0 when all there is was due before; null when nothing ever will be. */
 export async function nextDue(client: postgres.Sql): Promise<number | null> {
-  const [row] = await client.unsafe(`select count(at)::int as count, extract(epoch from min(at) filter (where at > clock_timestamp()) - clock_timestamp()) * 1000 as ms from (${moment}) as moments`);
+  const [row] = await client.unsafe(`select count(at)::int as count, extract(epoch from least(min(at) filter (where at > clock_timestamp()), (select calm_until from installation where calm_until > clock_timestamp())) - clock_timestamp()) * 1000 as ms
+    from (${moment}) as moments`);
   if (Number(row?.["count"]) === 0) return null;
   return Math.max(0, Math.ceil(Number(row?.["ms"] ?? 0)));
 }

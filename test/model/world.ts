@@ -160,8 +160,8 @@ export class World {
   }
 
   async #after(process: Process): Promise<void> {
-    const did = process.trace.splice(0).join("; ");
-    this.story.push(`${process.who}: ${did.length > 400 ? `${did.slice(0, 200)} ... ${did.slice(-200)}` : did}${process.ended ? "" : `; held before: ${process.next}`}`);
+    const did = process.trace.splice(0);
+    this.story.push(`${process.who}: ${did.length > 12 ? `${did.slice(0, 6).join("; ")} ... ${did.slice(-2).join("; ")}` : did.join("; ")}${process.ended ? "" : `; held before: ${process.next}`}`);
     if (!process.ended) this.held.push(process);
     const { error } = process;
     if (error !== null) this.story.push(`${process.who} failed: ${String(error)}`);
