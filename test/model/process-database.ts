@@ -34,8 +34,8 @@ const statementsOf = (target: { unsafe: Unsafe }, rewrite: Rewrite, around: Arou
   const query = (): Query => target.unsafe(rewrite(text), ...rest);
   return {
     values: () => around(text, async () => query().values()),
-    // oxlint-disable-next-line unicorn/no-thenable -- postgres.js queries are, and nothing is sent before they are awaited
-    then: (done: (rows: unknown) => unknown, failed: (error: unknown) => unknown) => around(text, async () => query()).then(done, failed),
+    // oxlint-disable-next-line unicorn/no-thenable -- queries of postgres.js are, and nothing is sent before they are awaited
+    then: (...handlers: Parameters<Query["then"]>) => around(text, async () => query()).then(...handlers),
   };
 };
 

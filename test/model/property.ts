@@ -4,20 +4,18 @@ import { anything, plans } from "./commands.ts";
 import { settle } from "./settle.ts";
 import { type Ground, type PlantedBug, World } from "./world.ts";
 
-/** The longest sequence. */
-const length = 60;
-
-/** How the model is run: by hand with `MODEL_RUNS`, `MODEL_SEED`, `MODEL_PATH` and `MODEL_REPLAY`. */
 export interface Search {
   readonly runs: number;
   readonly seed: number;
+  /** Commands in the longest sequence. */
+  readonly length?: number;
   /** Of a failure that is to be seen again. */
   readonly path?: string | undefined;
   readonly replayPath?: string | undefined;
 }
 
 /** Whatever happens, in whatever order, everything holds, and in the end all is over. */
-export function search(ground: Ground, { runs, seed, path, replayPath }: Search, bug: PlantedBug = {}) {
+export function search(ground: Ground, { runs, seed, length = 60, path, replayPath }: Search, bug: PlantedBug = {}) {
   const commands = fc.commands(anything, { maxCommands: length, size: "max", ...(replayPath === undefined ? {} : { replayPath }) });
   const property = fc.asyncProperty(fc.record({ plan: plans, commands }), async ({ plan, commands }) => {
     const world = await World.begin(ground, plan as FaultPlan, bug);

@@ -18,8 +18,10 @@ const shortest = 1000;
  */
 export async function settle(world: World): Promise<void> {
   await comeToRest(world);
-  while (world.held.length > 0) {
-    for (const process of [...world.held]) await world.with(process, () => process.goOn(Number.POSITIVE_INFINITY));
+  for (;;) {
+    const [process] = world.held;
+    if (process === undefined) break;
+    await world.with(process, () => process.goOn(Number.POSITIVE_INFINITY));
   }
   await comeToRest(world);
   mustBeOver(world.now, world);

@@ -7,7 +7,7 @@ import { type Database, openDatabase } from "../../src/db/client.ts";
 import { insertEnvironment } from "../../src/db/environments.ts";
 import { installationId } from "../../src/db/installation.ts";
 import { beatWorker } from "../../src/db/workers.ts";
-import { LeaseholdError } from "../../src/domain/errors.ts";
+import { LeaseholdError, reasonOf } from "../../src/domain/errors.ts";
 import { newId } from "../../src/domain/ids.ts";
 import type { Driver } from "../../src/drivers/driver.ts";
 import { fakeDriver } from "../../src/drivers/fake/driver.ts";
@@ -164,9 +164,9 @@ export class World {
     this.story.push(`${process.who}: ${did.length > 12 ? `${did.slice(0, 6).join("; ")} ... ${did.slice(-2).join("; ")}` : did.join("; ")}${process.ended ? "" : `; held before: ${process.next}`}`);
     if (!process.ended) this.held.push(process);
     const { error } = process;
-    if (error !== null) this.story.push(`${process.who} failed: ${String(error)}`);
+    if (error !== null) this.story.push(`${process.who} failed: ${reasonOf(error)}`);
     if (error instanceof Violation) throw error;
-    if (error !== null && !expected(error)) throw new Violation("a process failed", `${process.who}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    if (error !== null && !expected(error)) throw new Violation("a process failed", `${process.who}: ${error instanceof Error ? (error.stack ?? error.message) : reasonOf(error)}`);
     await this.verify();
   }
 
@@ -206,8 +206,8 @@ export class World {
     const fence = found === null ? null : await seenFence(found.directory);
     if (found === null || fence === null) return;
     this.duplicated.add(key);
-    const { prepare } = instantCommands("/usr/bin:/bin", { exitCode: 0, stdout: "" });
-    await provider.create({ key, labels: found.labels, expiresAt: found.expiresAt, commands: "instant", prepare: (directory) => prepare(directory, fence) });
+    const instant = instantCommands("/usr/bin:/bin", { exitCode: 0, stdout: "" });
+    await provider.create({ key, labels: found.labels, expiresAt: found.expiresAt, commands: "instant", prepare: (directory) => instant.prepare(directory, fence) });
     await this.verify();
   }
 
