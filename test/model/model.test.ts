@@ -30,7 +30,7 @@ afterAll(async () => {
 });
 
 /** What a search that finds nothing must have been through to say anything. */
-const passedThrough = ["claim", "acquired", "retry_later", "cancel", "timeout", "release", "expire", "claim_release", "cleaned", "outcome exited", "outcome cancelled", "outcome not_started"];
+const passedThrough = ["claim", "acquired", "retry_later", "cancel", "release", "expire", "claim_release", "cleaned", "outcome exited", "outcome cancelled", "outcome not_started"];
 
 describe("whatever happens, in whatever order", () => {
   it(
