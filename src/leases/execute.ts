@@ -59,12 +59,9 @@ async function attempt(fleet: WorkerFleet, execution: Execution, claim: Claim, s
     },
     (err) => fleet.log.error({ err, execution: execution.id }, "could not extend a claim"),
   );
-  // Looked at when told to stop, too: whoever has the claim has to hand it on. A lease's row outlives its executions' rows.
-  const lease = await throughOutage(() => findLease(fleet.db, execution.leaseId), { signal: kept.lost }).catch((error: unknown) => {
-    if (kept.lost.aborted) return "lost_claim" as const;
-    throw error;
-  });
-  if (lease === "lost_claim") return lease;
+  // A lease's row outlives its executions' rows.
+  const lease = await leaseOf(fleet, execution, kept.lost);
+  if (lease === null) return "lost_claim";
   if (lease === undefined) throw new Error(`execution ${execution.id} has no lease`);
   const silence = fleet.notices.onExecution(execution.id, () => kept.look());
   const log = fleet.log.child({ company: execution.companyId, run: execution.runId, lease: lease.id, fence: lease.fence, execution: execution.id, offer: execution.offer });
@@ -73,6 +70,8 @@ async function attempt(fleet: WorkerFleet, execution: Execution, claim: Claim, s
   try {
     const driver = fleet.driver(lease.backend);
     const signal = AbortSignal.any([stop, kept.lost]);
+    // Told to stop while it was claimed: nothing is begun, and whoever comes next need not wait for the claim to lapse.
+    signal.throwIfAborted();
     const session = await callDriver(fleet, driver, lease, signal, (context) => driver.session(context, { key: lease.resourceKey, handle: lease.handle }));
     const place = executionPlace(session, execution.id);
     work = { fleet, log, driver, lease, session, place, claim, caller: { fence: lease.fence, offer: execution.offer }, kill, kept, signal, state };
@@ -84,6 +83,16 @@ async function attempt(fleet: WorkerFleet, execution: Execution, claim: Claim, s
     return await afterFailure(fleet, lease, state.current, claim, error, work);
   } finally {
     silence();
+  }
+}
+
+/** The execution's lease, however long the database takes: who is told to stop says there whom it hands on to. Null when the claim was lost meanwhile. */
+async function leaseOf(fleet: WorkerFleet, execution: Execution, lost: AbortSignal): Promise<Lease | undefined | null> {
+  try {
+    return await throughOutage(() => findLease(fleet.db, execution.leaseId), { signal: lost });
+  } catch (error) {
+    if (lost.aborted) return null;
+    throw error;
   }
 }
 
