@@ -20,10 +20,31 @@ export function openPatientConnection(address: RedisAddress, onError: (error: Er
 }
 
 function open(address: RedisAddress, options: Omit<RedisOptions, "replyMapping">, onError: (error: Error) => void): Redis {
-  const redis: Redis = new Redis(address.url, { retryStrategy, connectTimeout: 5000, ...options });
+  const redis: Redis = new Redis(address.url, { retryStrategy, reconnectOnError: reconnectWhenDemoted(), connectTimeout: 5000, ...options });
   // Without a listener for its whole life, a lost connection would end the process.
   redis.on("error", onError);
   return redis;
+}
+
+/**
+ * After a failover the server we are connected to may be a replica now, which refuses to write: a new connection finds the
+ * primary. Not more than one a second, for nobody may have been made primary yet.
+ */
+function reconnectWhenDemoted(): (error: Error) => boolean {
+  let quietUntil = 0;
+  return (error) => {
+    if (!error.message.includes("READONLY") || performance.now() < quietUntil) return false;
+    quietUntil = performance.now() + 1000;
+    return true;
+  };
+}
+
+/**
+ * Whether Redis takes what is rung now: asked by writing, for one that is full or a replica still answers. Throws what it
+ * said, or that it cannot be reached.
+ */
+export async function mustTakeWrites(redis: Redis, prefix: string): Promise<void> {
+  await redis.set(`${prefix}:heard`, "", "EX", 60);
 }
 
 /** Milliseconds since 1970 by Redis's clock: machines may differ, whoever talks through one Redis shares this one. */
