@@ -20,7 +20,7 @@ export function openPatientConnection(address: RedisAddress, onError: (error: Er
 }
 
 function open(address: RedisAddress, options: Omit<RedisOptions, "replyMapping">, onError: (error: Error) => void): Redis {
-  const redis: Redis = new Redis(address.url, { retryStrategy, reconnectOnError: reconnectWhenDemoted(), connectTimeout: 5000, ...options });
+  const redis: Redis = new Redis(address.url, { retryStrategy, reconnectOnError, connectTimeout: 5000, ...options });
   // Without a listener for its whole life, a lost connection would end the process.
   redis.on("error", onError);
   return redis;
@@ -28,16 +28,9 @@ function open(address: RedisAddress, options: Omit<RedisOptions, "replyMapping">
 
 /**
  * After a failover the server we are connected to may be a replica now, which refuses to write: a new connection finds the
- * primary. Not more than one a second, for nobody may have been made primary yet.
+ * primary. What was refused is not sent again; whoever sent it has a pace of its own.
  */
-function reconnectWhenDemoted(): (error: Error) => boolean {
-  let quietUntil = 0;
-  return (error) => {
-    if (!error.message.includes("READONLY") || performance.now() < quietUntil) return false;
-    quietUntil = performance.now() + 1000;
-    return true;
-  };
-}
+const reconnectOnError = (error: Error): boolean => error.message.includes("READONLY");
 
 /**
  * Whether Redis takes what is rung now: asked by writing, for one that is full or a replica still answers. Throws what it

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { pino } from "pino";
 import { type Base, openBase } from "../../src/app/base.ts";
 import { childEnvironment, type Config, readConfig } from "../../src/config.ts";
-import { ensureCompany } from "../../src/db/companies.ts";
+import { createToken, ensureCompany } from "../../src/db/companies.ts";
 import { endCalm } from "./calm.ts";
 import { migrateDatabase } from "../../src/db/migrate.ts";
 import { findSituation, type Run, type RunSituation } from "../../src/db/runs.ts";
@@ -31,8 +31,10 @@ export interface TestFleet {
   readonly base: Base;
   readonly services: Services;
   readonly companyId: string;
-  worker(backends?: string): Promise<FleetProcess>;
-  reaper(): Promise<FleetProcess>;
+  worker(backends?: string, env?: NodeJS.ProcessEnv): Promise<FleetProcess>;
+  reaper(env?: NodeJS.ProcessEnv): Promise<FleetProcess>;
+  /** An API; its URL and a token for the fleet's company. */
+  api(): Promise<{ readonly url: string; readonly token: string }>;
   submit(request: RunRequestInput): Promise<Run>;
   situation(runId: string): Promise<RunSituation>;
   /** Waits until the run is as `wanted`, whatever is down meanwhile. */
@@ -47,9 +49,12 @@ export interface TestFleet {
   close(): Promise<void>;
 }
 
-export async function startTestFleet(): Promise<TestFleet> {
+/** Services that are started again whenever they die, unless the test brings its own. */
+const kept = (dataDir: string): Promise<Services> => openServices({ dataDir, log: pino({ level: "silent" }), durability: "fast" });
+
+export async function startTestFleet<S extends Services = Services>(open: (dataDir: string) => Promise<S> = kept as never): Promise<TestFleet & { readonly services: S }> {
   const dataDir = await mkdtemp(join(tmpdir(), "leasehold-fleet-"));
-  const services = await openServices({ dataDir, log: pino({ level: "silent" }), durability: "fast" });
+  const services = await open(dataDir);
   await migrateDatabase(services.databaseUrl);
   const config: Config = {
     ...readConfig({ PATH: process.env["PATH"] }),
@@ -65,17 +70,17 @@ export async function startTestFleet(): Promise<TestFleet> {
   await endCalm(base.database.db);
   const children = new Map<number, { child: ChildProcess; process: FleetProcess }>();
 
-  const start = async (...args: string[]): Promise<FleetProcess> => {
-    const child = fork(entry, args, { env: childEnvironment(config, { PATH: process.env["PATH"] }), stdio: ["ignore", "inherit", "inherit", "ipc"], detached: true });
+  const start = async (args: string[], env: NodeJS.ProcessEnv = {}): Promise<FleetProcess & { readonly said: unknown }> => {
+    const child = fork(entry, args, { env: childEnvironment(config, { PATH: process.env["PATH"], ...env }), stdio: ["ignore", "inherit", "inherit", "ipc"], detached: true });
     const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-    await new Promise<void>((resolve, reject) => {
-      child.once("message", () => resolve());
+    const said = await new Promise<unknown>((resolve, reject) => {
+      child.once("message", resolve);
       child.once("exit", (code) => reject(new Error(`${args.join(" ")} ended with ${code} before it was ready`)));
     });
     const pid = child.pid ?? 0;
     const one: FleetProcess = { pid, signal: (signal) => void process.kill(pid, signal), gone };
     children.set(pid, { child, process: one });
-    return one;
+    return { ...one, said };
   };
   const situation = async (runId: string): Promise<RunSituation> => {
     const found = await findSituation(base.database.db, runId);
@@ -105,8 +110,9 @@ export async function startTestFleet(): Promise<TestFleet> {
     base,
     services,
     companyId: company.id,
-    worker: (backends = "local") => start("worker", backends),
-    reaper: () => start("reaper"),
+    worker: (backends = "local", env) => start(["worker", backends], env),
+    reaper: (env) => start(["reaper"], env),
+    api: async () => ({ url: ((await start(["api"])).said as { url: string }).url, token: await createToken(base.database.db, company.id, "test", "producer") }),
     submit: async (request) => (await submitRun({ db: base.database.db, bells: base.bells }, company.id, randomUUID(), request)).run,
     situation,
     until,
