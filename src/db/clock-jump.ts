@@ -22,6 +22,10 @@ export function jumpBetween(before: ClockReading, after: ClockReading): number {
   return 0;
 }
 
+/** Whether the clock, as it was read, can have shown `at` between then and `now` of the monotonic clock without having been set. */
+export const sameTime = (read: ClockReading, at: number, now: number): boolean =>
+  at > read.at - timing.outage && at < read.at + (now - read.asked) + timing.outage;
+
 /**
  * Has the deadlines of all that is open go along with the database's clock, which was set by `jumpMs`. To be called once for
  * each jump, in the transaction that notes it.
@@ -33,8 +37,10 @@ export function jumpBetween(before: ClockReading, after: ClockReading): number {
 export async function followClock(db: Db, jumpMs: number): Promise<void> {
   const by = sql`make_interval(secs => ${jumpMs / 1000})`;
   const moved = (column: string): SQL => sql`${sql.identifier(column)} = ${sql.identifier(column)} + ${by}`;
-  const movedUpTo = (column: string, limit: SQL): SQL => sql`${sql.identifier(column)} = least(${sql.identifier(column)} + ${by}, ${limit})`;
-  const cut = (column: string, limit: SQL): SQL => sql`${sql.identifier(column)} = least(${sql.identifier(column)}, ${limit})`;
+  // Not `least`, which makes a moment of none.
+  const atMost = (value: SQL, limit: SQL): SQL => sql`case when ${value} > ${limit} then ${limit} else ${value} end`;
+  const movedUpTo = (column: string, limit: SQL): SQL => sql`${sql.identifier(column)} = ${atMost(sql`${sql.identifier(column)} + ${by}`, limit)}`;
+  const cut = (column: string, limit: SQL): SQL => sql`${sql.identifier(column)} = ${atMost(sql`${sql.identifier(column)}`, limit)}`;
   const now = inMs(0);
   const oneLife = inMs(timing.leaseLife);
   const openLease = sql`status in ('requested', 'acquiring', 'active', 'releasing', 'retained', 'stuck')`;

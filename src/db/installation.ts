@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { timing } from "../domain/defaults.ts";
 import { transient } from "../domain/errors.ts";
-import { type ClockReading, followClock, jumpBetween } from "./clock-jump.ts";
+import { type ClockReading, followClock, jumpBetween, sameTime } from "./clock-jump.ts";
 import type { Db } from "./client.ts";
 import { inMs, rowsOf } from "./rows.ts";
 
@@ -54,15 +54,16 @@ async function usualTick(db: Db): Promise<Tick | null> {
 }
 
 async function tickAfterGap(tx: Db, before: ClockReading | undefined): Promise<Tick> {
-  await rowsOf(tx, sql`select 1 from installation for update`);
+  const [was] = await rowsOf(tx, sql`select extract(epoch from fleet_tick)::float8 * 1000 as at from installation for update`);
+  if (was === undefined) throw new Error("the database has no installation row; run `leasehold migrate`");
   // Somebody may have ticked while this waited.
   const usual = await usualTick(tx);
   if (usual !== null) return usual;
   const asked = performance.now();
   const [row] = await rowsOf(tx, sql`update installation set fleet_tick = clock_timestamp(), calm_until = ${inMs(timing.leaseLife)} returning ${epochMs} as at`);
-  if (row === undefined) throw new Error("the database has no installation row; run `leasehold migrate`");
-  const clock = reading(row, asked);
-  const jumpMs = before === undefined ? 0 : jumpBetween(before, clock);
+  const clock = reading(row ?? {}, asked);
+  // What the rows say is of the time of the last tick. A clock that was read in another time than that tells nothing of it.
+  const jumpMs = before !== undefined && sameTime(before, Number(was["at"]), asked) ? jumpBetween(before, clock) : 0;
   if (jumpMs !== 0) await followClock(tx, jumpMs);
   return { calm: true, outage: true, jumpMs, clock };
 }

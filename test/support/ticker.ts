@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { readOutput } from "../../src/db/output.ts";
 import type { RunSituation } from "../../src/db/runs.ts";
+import type { RunRequestInput } from "../../src/domain/request.ts";
 import type { StreamName } from "../../src/domain/execution.ts";
 import { eventually } from "./eventually.ts";
 import type { TestFleet } from "./fleet.ts";
@@ -30,7 +31,7 @@ export class Living {
   }
 
   /** Settles once it has printed something. */
-  static async start(fleet: TestFleet, request: { timeoutMs?: number } = {}): Promise<Living> {
+  static async start(fleet: TestFleet, request: Partial<RunRequestInput> = {}): Promise<Living> {
     const file = join(fleet.config.dataDir, `end-${crypto.randomUUID()}`);
     const run = await fleet.submit({ command: printing(`require("fs").existsSync(${JSON.stringify(file)})`), ...request });
     await fleet.until(run.id, printed(50));
