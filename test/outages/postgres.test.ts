@@ -26,15 +26,16 @@ beforeAll(async () => {
     disk = join(dataDir, "postgres");
     mkdirSync(disk, { recursive: true, mode: 0o700 });
     if (root) execFileSync("mount", ["-t", "tmpfs", "-o", "size=400m,mode=0700", "tmpfs", disk]);
-    const services = await ownServices()(dataDir);
-    await withAdmin(services, (admin) => admin`alter system set max_connections = 40`);
-    await services.postgres.stop();
-    await services.postgres.start();
-    const stop = async (): Promise<void> => {
-      await services.stop();
-      if (root) execFileSync("umount", [disk]);
+    const unmount = (): void => {
+      if (root) execFileSync("umount", ["--lazy", disk]);
     };
-    return { ...services, stop };
+    try {
+      const services = await ownServices()(dataDir);
+      return { ...services, stop: () => services.stop().finally(unmount) };
+    } catch (error) {
+      unmount();
+      throw error;
+    }
   });
   await Promise.all([fleet.reaper(), fleet.worker()]);
   api = await fleet.api();

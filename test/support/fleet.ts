@@ -13,6 +13,7 @@ import { migrateDatabase } from "../../src/db/migrate.ts";
 import { findSituation, type Run, type RunSituation } from "../../src/db/runs.ts";
 import type { RunRequestInput } from "../../src/domain/request.ts";
 import { openServices, type Services } from "../../src/embedded/services.ts";
+import { copyTemplate } from "../../src/embedded/test-services.ts";
 import { submitRun } from "../../src/runs/accept.ts";
 import { freshPrefix } from "./database.ts";
 import { eventually } from "./eventually.ts";
@@ -50,7 +51,10 @@ export interface TestFleet {
 }
 
 /** Services that are started again whenever they die, unless the test brings its own. */
-const kept = (dataDir: string): Promise<Services> => openServices({ dataDir, log: pino({ level: "silent" }), durability: "fast" });
+async function kept(dataDir: string): Promise<Services> {
+  await copyTemplate(join(dataDir, "postgres"));
+  return openServices({ dataDir, log: pino({ level: "silent" }), durability: "fast" });
+}
 
 export async function startTestFleet<S extends Services = Services>(open: (dataDir: string) => Promise<S> = kept as never): Promise<TestFleet & { readonly services: S }> {
   const dataDir = await mkdtemp(join(tmpdir(), "leasehold-fleet-"));

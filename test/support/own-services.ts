@@ -4,6 +4,7 @@ import { pino } from "pino";
 import { preparePostgres, type ServerFolder } from "../../src/embedded/postgres.ts";
 import { prepareRedis } from "../../src/embedded/redis.ts";
 import type { Server } from "../../src/embedded/server.ts";
+import { copyTemplate } from "../../src/embedded/test-services.ts";
 import type { Services } from "../../src/embedded/services.ts";
 
 /** A server that stays as the test leaves it: nobody starts it again. */
@@ -57,6 +58,7 @@ async function own(prepare: (where: ServerFolder) => Promise<Server>, folder: st
 export const ownServices =
   (postgresEnv: NodeJS.ProcessEnv = {}) =>
   async (dataDir: string): Promise<OwnServices> => {
+    await copyTemplate(join(dataDir, "postgres"));
     const [postgres, redis] = await Promise.all([ownPostgres(join(dataDir, "postgres"), { env: postgresEnv }), ownRedis(join(dataDir, "redis"))]);
     return {
       databaseUrl: postgres.url,
