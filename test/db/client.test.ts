@@ -8,16 +8,18 @@ import { rowsOf } from "../../src/db/rows.ts";
 import { timing } from "../../src/domain/defaults.ts";
 import { freshDatabase } from "../support/database.ts";
 
+let fresh: Awaited<ReturnType<typeof freshDatabase>>;
 let url: string;
-let drop: () => Promise<void>;
 beforeAll(async () => {
-  ({ url, drop } = await freshDatabase());
+  fresh = await freshDatabase();
+  url = fresh.url;
 });
-afterAll(() => drop());
+afterAll(() => fresh.drop());
 
 describe("I13: a connection", () => {
   it("on which nothing comes is given up, which counts as an outage, and the next one works", async () => {
-    const client = postgres(url, { max: 1, ...{ socket: connector(300) } });
+    const how = { max: 1, socket: connector(300) };
+    const client = postgres(url, how);
     try {
       expect(await client`select 1 as one`).toMatchObject([{ one: 1 }]);
       const asked = performance.now();

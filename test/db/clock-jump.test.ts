@@ -31,15 +31,14 @@ describe("whether a clock was set", () => {
 
 describe("a tick", () => {
   let database: Database;
-  let drop: () => Promise<void>;
+  let fresh: Awaited<ReturnType<typeof freshDatabase>>;
   beforeAll(async () => {
-    const fresh = await freshDatabase();
+    fresh = await freshDatabase();
     database = openDatabase(fresh.url, { name: "test" });
-    drop = fresh.drop;
   });
   afterAll(async () => {
     await database.close();
-    await drop();
+    await fresh.drop();
   });
 
   /** As if the clock had been set by so much since: what is in the rows is of before. */
@@ -50,8 +49,8 @@ describe("a tick", () => {
     await setBy(hour);
     const seen = { ...clock, at: clock.at - hour };
     const ticks = await Promise.all(Array.from({ length: 5 }, () => tick(database.db, seen)));
-    expect(ticks.map(({ jumpMs }) => Math.round(jumpMs / hour)).toSorted()).toEqual([0, 0, 0, 0, 1]);
-    expect(ticks.map(({ outage }) => outage).toSorted()).toEqual([false, false, false, false, true]);
+    expect(ticks.map(({ jumpMs }) => Math.round(jumpMs / hour)).toSorted((a, b) => a - b)).toEqual([0, 0, 0, 0, 1]);
+    expect(ticks.filter(({ outage }) => outage)).toHaveLength(1);
     expect(ticks.every(({ calm }) => calm)).toBe(true);
   });
 
