@@ -43,7 +43,8 @@ async function ground(fleet: LocalFleet, ended: number): Promise<Ground> {
   const url = new URL(fleet.config.databaseUrl ?? "");
   url.pathname = `/${name}`;
   await migrateDatabase(url.href);
-  const { db, close } = openDatabase(url.href, { name: "bench" });
+  const database = openDatabase(url.href, { name: "bench" });
+  const { db } = database;
   const log = pino({ level: "silent" });
   const bells = openBells({ url: fleet.config.redisUrl ?? "", prefix: `{${name}}` }, log);
   const company = newId();
@@ -65,7 +66,7 @@ async function ground(fleet: LocalFleet, ended: number): Promise<Ground> {
     },
     [Symbol.asyncDispose]: async () => {
       await bells.close();
-      await close();
+      await database.close();
       await admin.unsafe(`drop database ${name} with (force)`);
       await admin.end();
     },

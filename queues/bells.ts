@@ -6,7 +6,7 @@ import type { AcquireBell, Bells, StepBell } from "../src/domain/bells.ts";
 import type { ProbeReply } from "../src/domain/probe.ts";
 import { catalog } from "./catalog.ts";
 import { channels } from "./channels.ts";
-import { clockOf, openRingingConnection, type RedisAddress } from "./connection.ts";
+import { clockOf, mustTakeWrites, openRingingConnection, type RedisAddress } from "./connection.ts";
 
 /** The job under which a step is shown. */
 export interface ParentJob {
@@ -57,7 +57,11 @@ export function openBells(address: RedisAddress, log: Logger): QueueBells {
     }
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer from Redis within ${timing.ring} ms`)), timing.ring);
+      timer = setTimeout(() => {
+        reject(new Error(`no answer from Redis within ${timing.ring} ms`));
+        // A server that hangs or was cut off: whoever rings next does not wait for it, and a new connection may find another.
+        if (redis.status === "ready") redis.disconnect(true);
+      }, timing.ring);
     });
     try {
       await Promise.race([ring(), late]);
@@ -77,7 +81,7 @@ export function openBells(address: RedisAddress, log: Logger): QueueBells {
   };
 
   return {
-    heard: () => attempt("anybody", () => redis.ping()),
+    heard: () => attempt("anybody", () => mustTakeWrites(redis, address.prefix)),
     run: async (id, cause) => {
       await Promise.all([add(catalog.run.queue(), "run", { v: 1, run: id }, { deduplication: { id: `run-${id}-${cause}` } }), moved(id)]);
     },

@@ -20,10 +20,24 @@ export function openPatientConnection(address: RedisAddress, onError: (error: Er
 }
 
 function open(address: RedisAddress, options: Omit<RedisOptions, "replyMapping">, onError: (error: Error) => void): Redis {
-  const redis: Redis = new Redis(address.url, { retryStrategy, connectTimeout: 5000, ...options });
+  const redis: Redis = new Redis(address.url, { retryStrategy, reconnectOnError, connectTimeout: 5000, ...options });
   // Without a listener for its whole life, a lost connection would end the process.
   redis.on("error", onError);
   return redis;
+}
+
+/**
+ * After a failover the server we are connected to may be a replica now, which refuses to write: a new connection finds the
+ * primary. What was refused is not sent again; whoever sent it has a pace of its own.
+ */
+const reconnectOnError = (error: Error): boolean => error.message.includes("READONLY");
+
+/**
+ * Whether Redis takes what is rung now: asked by writing, for one that is full or a replica still answers. Throws what it
+ * said, or that it cannot be reached.
+ */
+export async function mustTakeWrites(redis: Redis, prefix: string): Promise<void> {
+  await redis.set(`${prefix}:heard`, "", "EX", 60);
 }
 
 /** Milliseconds since 1970 by Redis's clock: machines may differ, whoever talks through one Redis shares this one. */

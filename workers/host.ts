@@ -34,6 +34,7 @@ export function openWorkers(address: RedisAddress, intakes: readonly Intake[], l
       stalledInterval: 5000,
       maxStalledCount: 100,
       drainDelay: 5,
+      runRetryDelay: timing.queueRetry,
       // For jobs that producers added without saying how long to keep them.
       removeOnComplete: retention.completedJobs,
       removeOnFail: retention.failedJobs,

@@ -7,7 +7,7 @@ import { timing } from "../src/domain/defaults.ts";
 import { transient } from "../src/domain/errors.ts";
 import type { Fleet } from "../src/leases/fleet.ts";
 import { forgetHosts } from "../src/leases/forget-hosts.ts";
-import { purge, sweep } from "../src/leases/sweep.ts";
+import { purge, sweep, type Swept } from "../src/leases/sweep.ts";
 import { openWorkers } from "./host.ts";
 import { outcomeOf, payloadOf } from "./outcome.ts";
 
@@ -19,10 +19,13 @@ export function openReaper(fleet: Fleet, address: RedisAddress, log: Logger): { 
   let lastSweep = performance.now();
   let under: Promise<unknown> | null = null;
   let heldUntil = 0;
+  let clock: Swept["clock"] | undefined;
   // What nobody can be rung for is not ended for not having been renewed.
   const sweepHolding = async (): Promise<unknown> => {
     if (!(await fleet.bells.heard())) heldUntil = performance.now() + timing.leaseLife;
-    return sweepAndTell(fleet, log, performance.now() < heldUntil);
+    const swept = await sweepAndTell(fleet, log, { hold: performance.now() < heldUntil, before: clock });
+    clock = swept.clock;
+    return swept;
   };
 
   const sweepOnce = (): Promise<unknown> => {
@@ -67,9 +70,10 @@ export function openReaper(fleet: Fleet, address: RedisAddress, log: Logger): { 
   };
 }
 
-async function sweepAndTell(fleet: Fleet, log: Logger, hold: boolean): Promise<unknown> {
-  const swept = await sweep(fleet, { hold });
-  if (swept.expired + swept.timedOut + swept.overdue + swept.stuck > 0) log.info(swept, "swept");
+async function sweepAndTell(fleet: Fleet, log: Logger, options: Parameters<typeof sweep>[1]): Promise<Swept> {
+  const swept = await sweep(fleet, options);
+  const { clock: _, ...counts } = swept;
+  if (swept.expired + swept.timedOut + swept.overdue + swept.stuck > 0) log.info(counts, "swept");
   return swept;
 }
 

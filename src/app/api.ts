@@ -1,15 +1,14 @@
 import { serve } from "@hono/node-server";
-import { sql } from "drizzle-orm";
 import type { AddressInfo } from "node:net";
 import { Queue } from "bullmq";
 import type { Config } from "../config.ts";
-import { installationId } from "../db/installation.ts";
+import { installationId, mustBeWritable } from "../db/installation.ts";
 import { livingBackends } from "../db/workers.ts";
 import { timing } from "../domain/defaults.ts";
 import { createApi } from "../http/api.ts";
 import { reasonOf, refused, transient } from "../domain/errors.ts";
 import { catalog, verbs } from "../../queues/catalog.ts";
-import { evictionWarning, openPatientConnection } from "../../queues/connection.ts";
+import { evictionWarning, mustTakeWrites, openPatientConnection } from "../../queues/connection.ts";
 import { openNotices } from "../../queues/notices.ts";
 import { openProbes } from "../../queues/probes.ts";
 import { openBase } from "./base.ts";
@@ -41,8 +40,8 @@ export async function runApi(config: Config): Promise<void> {
     });
   };
   const checks = {
-    database: () => base.database.db.execute(sql`select 1`),
-    redis: () => redis.ping(),
+    database: () => mustBeWritable(base.database.db),
+    redis: () => mustTakeWrites(redis, base.redis.prefix),
   };
   const app = createApi({
     db: base.database.db,

@@ -1,6 +1,7 @@
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
-import { pools } from "../domain/defaults.ts";
+import { pools, timing } from "../domain/defaults.ts";
+import { connector } from "./connector.ts";
 import * as schema from "./schema.ts";
 
 /** A database or an open transaction; functions of this room take either. */
@@ -14,15 +15,18 @@ export interface Database {
 
 /** Opens a pool of connections to `url`. Connects lazily; a server that is down is found out by the first statement. */
 export function openDatabase(url: string, options: { name: string; max?: number }): Database {
-  const client = postgres(url, {
+  const how = {
     max: options.max ?? pools.postgres,
     connect_timeout: 5,
     idle_timeout: 60,
+    // Documented by postgres.js, but not among its types.
+    socket: connector(timing.silence),
     // Our own backoff decides when to try again (see retry.ts); the driver's would keep a recovered server waiting.
     backoff: () => 0.1,
-    connection: { application_name: `leasehold ${options.name}` },
+    connection: { application_name: `leasehold ${options.name}`, idle_in_transaction_session_timeout: timing.idleTransaction },
     onnotice: () => {},
-  });
+  };
+  const client = postgres(url, how);
   return {
     db: drizzle(client, { schema }),
     close: (deadlineMs = 5000) => client.end({ timeout: deadlineMs / 1000 }),

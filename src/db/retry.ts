@@ -1,6 +1,6 @@
 import pRetry, { AbortError } from "p-retry";
 
-/** Codes of postgres.js, of sockets and SQLSTATEs that say: the server or the way to it is not there, ask again. */
+/** Codes of postgres.js, of sockets and SQLSTATEs that say: the server, the way to it or room for it is not there, ask again. */
 const lost = new Set([
   "CONNECTION_CLOSED",
   "CONNECTION_ENDED",
@@ -17,10 +17,21 @@ const lost = new Set([
   "ETIMEDOUT",
   // A primary that was demoted: the next connection finds the new one.
   "25006",
+  // No space, no memory, no connection left: nothing was done, and what fills it up may go.
+  "53000",
+  "53100",
+  "53200",
   "53300",
+  "58030",
+  // It waited too long for a lock, or somebody cancelled it.
+  "55P03",
+  "57014",
+  // The server ended the session: a shutdown, a crash, a start, or silence in the middle of a transaction.
+  "25P03",
   "57P01",
   "57P02",
   "57P03",
+  "57P05",
   "08000",
   "08001",
   "08003",
@@ -38,7 +49,7 @@ export function databaseCode(error: unknown): string | undefined {
   return undefined;
 }
 
-/** Whether the statement may not have reached the database, or its answer not us. */
+/** Whether the database could not do it now: the statement may not have reached it, or its answer not us, or it has no room. */
 export const isOutage = (error: unknown): boolean => {
   const code = databaseCode(error);
   return code !== undefined && (lost.has(code) || collided.has(code));

@@ -58,6 +58,14 @@ export const timing = {
   sweep: second,
   /** A sweep that did not come for this long (by job or timer) counts as an outage of the fleet. */
   outage: 15 * second,
+  /** A connection to Postgres on which nothing came for this long is given up; what was asked on it counts as not answered. */
+  silence: 30 * second,
+  /** Postgres ends a session that is silent for this long in the middle of a transaction: its process was stopped or cut off, and its locks keep others waiting. */
+  idleTransaction: 10 * second,
+  /** When a request to the API is not answered for this long, the database is looked at: if that hangs, the caller is told to come again. */
+  request: 8 * second,
+  /** A worker that Redis gave an error asks again after this. */
+  queueRetry: second,
   /** A bell that Redis does not take within this is left to the reaper. */
   ring: 2 * second,
   /** A submission on the queue that could not be written down is tried again after this. */

@@ -23,13 +23,15 @@ export interface ServerFolder {
   folder: string;
   durability: Durability;
   log: Logger;
+  /** Variables of the server's environment beyond what it needs. */
+  env?: NodeJS.ProcessEnv;
 }
 
 /**
  * Prepares the Postgres of `folder`: finds binaries, makes the data directory the first time, decides the port. Starts nothing.
  * The caller must own the folder: two preparing it at once is not provided for.
  */
-export async function preparePostgres({ folder, durability, log }: ServerFolder): Promise<Server> {
+export async function preparePostgres({ folder, durability, log, env }: ServerFolder): Promise<Server> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const data = join(folder, "data");
   const logFile = join(folder, "log");
@@ -50,7 +52,7 @@ export async function preparePostgres({ folder, durability, log }: ServerFolder)
   const how: Start = {
     name: "postgres",
     port,
-    launch: { command, directory: data, env: binaries.env, logFile },
+    launch: { command, directory: data, env: { ...binaries.env, ...env }, logFile },
     answers: () => postgresAnswers(url),
   };
   return {

@@ -19,7 +19,7 @@ import { timing } from "./timing.ts";
  * Prepares the Redis of `folder`: finds the binary, decides password and port, writes the configuration. Starts nothing.
  * The caller must own the folder: two preparing it at once is not provided for.
  */
-export async function prepareRedis({ folder, durability, log }: ServerFolder): Promise<Server> {
+export async function prepareRedis({ folder, durability, log, env }: ServerFolder): Promise<Server> {
   const data = join(folder, "data");
   await mkdir(data, { recursive: true, mode: 0o700 });
   const binary = await findRedis();
@@ -37,7 +37,7 @@ export async function prepareRedis({ folder, durability, log }: ServerFolder): P
       // Relative, because Redis splits configuration lines at blanks, and a data directory may have some in its name.
       command: [binary, "../redis.conf"],
       directory: data,
-      env: serverEnvironment(),
+      env: { ...serverEnvironment(), ...env },
       logFile: join(folder, "log"),
     },
     answers: () => redisAnswers(port, password),

@@ -53,9 +53,9 @@ export async function startTestServices(log: Logger = pino({ level: "silent" }))
   }
 }
 
-/** Copies a data directory made earlier, with its password: that takes a tenth of the time of making one. */
-async function copyTemplate(folder: string): Promise<void> {
-  await mkdir(folder, { mode: 0o700 });
+/** Copies a data directory made earlier, with its password, into a server's folder: that takes a tenth of the time of making one. */
+export async function copyTemplate(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   const { version } = await findPostgres(folder);
   const template = join(cacheFolder(), `postgres-${version}`);
   if ((await majorOf(join(template, "data"))) === undefined) await makeTemplate(template);

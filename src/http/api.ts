@@ -11,6 +11,7 @@ import { executionRoutes } from "./executions.ts";
 import { healthRoutes } from "./health.ts";
 import { hostRoutes } from "./hosts.ts";
 import { leaseRoutes } from "./leases.ts";
+import { limitTime } from "./limit-time.ts";
 import { logRequests } from "./log-requests.ts";
 import type { ApiEnv, ApiParts } from "./parts.ts";
 import { problemOf } from "./problem.ts";
@@ -23,6 +24,7 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
   const api = new Hono<ApiEnv>();
   api.use(logRequests(parts.log));
   healthRoutes(api, parts);
+  api.use("/v1/*", limitTime(parts));
   api.use("/v1/*", authenticate(parts.db));
   api.use("/v1/*", bodyLimit({ maxSize: limits.body, onError: tooLarge }));
   runRoutes(api, parts);

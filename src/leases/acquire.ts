@@ -1,5 +1,6 @@
 import { claimNextLease } from "../db/lease-claims.ts";
 import { extendLeaseClaim, type Lease, moveLease } from "../db/leases.ts";
+import { isOutage } from "../db/retry.ts";
 import { inMs } from "../db/rows.ts";
 import { type Claim, newClaim } from "../domain/claim.ts";
 import { attempts, backoff, timing } from "../domain/defaults.ts";
@@ -89,7 +90,8 @@ async function afterFailure(fleet: WorkerFleet, lease: Lease, claim: Claim, erro
     return;
   }
   const hopeless = error instanceof LeaseholdError && (error.kind === "refused" || error.kind === "invalid" || error.kind === "gone");
-  if (!hopeless && lease.attempt < attempts.step) {
+  // The database's own troubles say nothing about the provider.
+  if (!hopeless && (lease.attempt < attempts.step || isOutage(error))) {
     await moveLease(fleet.db, lease, { event: "retry_later", who: fleet.who, why, claim, patch: { dueAt: inMs(backoff(lease.attempt)) } });
     fleet.log.warn({ err: error, lease: lease.id, attempt: lease.attempt }, "could not acquire; will try again");
     return;

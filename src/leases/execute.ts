@@ -1,7 +1,7 @@
 import { extendExecutionClaim } from "../db/execution-claims.ts";
 import { claimExecution, type Execution, findExecution, moveExecution } from "../db/executions.ts";
 import { findLease, type Lease } from "../db/leases.ts";
-import { throughOutage } from "../db/retry.ts";
+import { isOutage, throughOutage } from "../db/retry.ts";
 import { inMs } from "../db/rows.ts";
 import { type Claim, newClaim } from "../domain/claim.ts";
 import { attempts, backoff, timing } from "../domain/defaults.ts";
@@ -137,7 +137,8 @@ function hopeless(execution: Execution, error: unknown): Outcome | null {
     if (gone) return { kind: "not_started", reason: "lease_ended", message };
     const refusal = error instanceof LeaseholdError && (error.kind === "invalid" || error.kind === "refused");
     if (refusal) return { kind: "not_started", reason: error.code, message };
-    if (execution.attempt >= attempts.step) return { kind: "not_started", reason: "transport_resolution_failed", message };
+    // The database's own troubles say nothing about the place.
+    if (execution.attempt >= attempts.step && !isOutage(error)) return { kind: "not_started", reason: "transport_resolution_failed", message };
     return null;
   }
   return gone ? { kind: "lost", message: "its place vanished" } : null;

@@ -17,7 +17,7 @@ import { watchTimeout } from "./watch-timeout.ts";
  */
 export async function followToEnd(work: Attempt): Promise<void> {
   await using _alive = await stayAlive(work);
-  using _timeout = await watchTimeout(work, async () => {
+  using _timeout = watchTimeout(work, async () => {
     await throughOutage(() => askKill(work.fleet.db, work.state.current.id, "timed_out"), { signal: work.signal });
     work.kept.look();
   });

@@ -1,6 +1,7 @@
 import { openExecutions } from "../db/executions.ts";
 import { claimRelease, countsSlots } from "../db/lease-claims.ts";
 import { extendLeaseClaim, type Lease, moveLease } from "../db/leases.ts";
+import { isOutage } from "../db/retry.ts";
 import { inMs } from "../db/rows.ts";
 import { type Claim, newClaim } from "../domain/claim.ts";
 import { attempts, backoff, timing } from "../domain/defaults.ts";
@@ -70,7 +71,8 @@ async function settle(fleet: WorkerFleet, lease: Lease, signal: AbortSignal): Pr
 async function afterFailure(fleet: WorkerFleet, lease: Lease, claim: Claim, error: unknown): Promise<void> {
   const why = reasonOf(error);
   const hopeless = error instanceof LeaseholdError && (error.kind === "refused" || error.kind === "invalid");
-  if (!hopeless && lease.attempt < attempts.release) {
+  // The database's own troubles say nothing about the provider.
+  if (!hopeless && (lease.attempt < attempts.release || isOutage(error))) {
     await moveLease(fleet.db, lease, { event: "retry_later", who: fleet.who, why, claim, patch: { dueAt: inMs(backoff(lease.attempt)) } });
     fleet.log.warn({ err: error, lease: lease.id, attempt: lease.attempt }, "could not release; will try again");
     return;

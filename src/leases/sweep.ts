@@ -1,4 +1,5 @@
 import { abandonedReleases, expiredLeases, markOverdueRuns, type Purged, purgeEnded, renewWaiting, stuckLeases, takeDueExecutions, takeDueReleases, takeDueRuns, unacquiredLeases, unqueuedLeases, waitingAcquires } from "../db/due.ts";
+import type { ClockReading } from "../db/clock-jump.ts";
 import { tick } from "../db/installation.ts";
 import { type Lease, type LeaseMove, moveLease, moveLeases } from "../db/leases.ts";
 import { inMs } from "../db/rows.ts";
@@ -10,6 +11,8 @@ import type { Fleet } from "./fleet.ts";
 
 /** What one sweep found to do. */
 export interface Swept {
+  /** The database's clock, for this process's next sweep to see whether it was set. */
+  readonly clock: ClockReading;
   readonly calm: boolean;
   readonly renewed: number;
   readonly expired: number;
@@ -26,8 +29,9 @@ export interface Swept {
  * After an outage or a jump of the database's clock, nothing is expired or timed out until one lease life has passed; nor
  * while the caller holds, because bells are not heard and so nobody can be called to renew.
  */
-export async function sweep(fleet: Fleet, options: { hold?: boolean } = {}): Promise<Swept> {
-  const now = await tick(fleet.db);
+export async function sweep(fleet: Fleet, options: { hold?: boolean; before?: ClockReading | undefined } = {}): Promise<Swept> {
+  const now = await tick(fleet.db, options.before);
+  if (now.jumpMs !== 0) fleet.log.warn({ jumpMs: Math.round(now.jumpMs) }, "the database's clock was set: deadlines follow it");
   if (now.outage) fleet.log.warn({ calmForMs: timing.leaseLife }, "the fleet was away or the clock jumped: nothing expires until the living have renewed");
   const renewed = await renewWaiting(fleet.db);
   let expired = 0;
@@ -47,7 +51,7 @@ export async function sweep(fleet: Fleet, options: { hold?: boolean } = {}): Pro
   }
   await moveAll(fleet, await stuckLeases(fleet.db), "retry", "its next try has come");
   const rung = await ringDue(fleet);
-  return { calm: now.calm, renewed, expired, timedOut, overdue, rung, stuck };
+  return { clock: now.clock, calm: now.calm, renewed, expired, timedOut, overdue, rung, stuck };
 }
 
 /** Deletes what ended longer ago than the retention, a small batch at a time. */

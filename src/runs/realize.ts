@@ -1,6 +1,6 @@
 import { findLease } from "../db/leases.ts";
 import { claimStep, endStep, extendStepClaim, type Run, type StepEnd } from "../db/runs.ts";
-import { throughOutage } from "../db/retry.ts";
+import { isOutage, throughOutage } from "../db/retry.ts";
 import { newClaim } from "../domain/claim.ts";
 import { attempts, backoff } from "../domain/defaults.ts";
 import { isKind, LeaseholdError, reasonOf, refused } from "../domain/errors.ts";
@@ -46,7 +46,7 @@ async function attempt(fleet: WorkerFleet, hostPaths: HostPathSource, run: Run, 
     if (signal.aborted) return { kind: "again", afterMs: 0 };
     const final = error instanceof LeaseholdError && (error.kind === "invalid" || error.kind === "refused" || error.kind === "gone");
     fleet.log.warn({ err: error, run: run.id, attempt: run.attempt }, "could not realize a workspace");
-    if (final || run.attempt >= attempts.step) return { kind: "failed", code: error instanceof LeaseholdError && final ? error.code : "workspace_realization_failed", message: reasonOf(error) };
+    if (final || (run.attempt >= attempts.step && !isOutage(error))) return { kind: "failed", code: error instanceof LeaseholdError && final ? error.code : "workspace_realization_failed", message: reasonOf(error) };
     return { kind: "again", afterMs: backoff(run.attempt) };
   }
 }

@@ -1,10 +1,8 @@
-import { createHash } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openRingingConnection } from "../../queues/connection.ts";
-import { readOutput } from "../../src/db/output.ts";
-import type { StreamName } from "../../src/domain/execution.ts";
 import { eventually } from "../support/eventually.ts";
 import { startTestFleet, type TestFleet } from "../support/fleet.ts";
+import { printed, ticker, wholeRun } from "../support/ticker.ts";
 
 let fleet: TestFleet;
 beforeEach(async () => {
@@ -14,44 +12,8 @@ afterEach(async () => {
   await fleet.close();
 });
 
-/** Prints a numbered line every 50 ms, and last the digest of what it printed. */
-const ticker = (lines: number): string[] => [
-  process.execPath,
-  "-e",
-  `const h = require("crypto").createHash("sha256"); let n = 0;
-   const t = setInterval(() => { const line = "line " + n++ + "\\n"; h.update(line); process.stdout.write(line);
-     if (n === ${lines}) { clearInterval(t); process.stderr.write(h.digest("hex")); } }, 50);`,
-];
+const expectWhole = (runId: string, timeoutMs?: number) => wholeRun(fleet, runId, timeoutMs);
 
-async function* durable(executionId: string, stream: StreamName): AsyncGenerator<Buffer> {
-  for (let at = 0; ; ) {
-    const bytes = await readOutput(fleet.base.database.db, executionId, stream, at);
-    if (bytes.length === 0) return;
-    yield bytes;
-    at += bytes.length;
-  }
-}
-
-async function digestOf(executionId: string): Promise<{ digest: string; said: string }> {
-  const hash = createHash("sha256");
-  for await (const bytes of durable(executionId, "stdout")) hash.update(bytes);
-  let said = "";
-  for await (const bytes of durable(executionId, "stderr")) said += bytes.toString();
-  return { digest: hash.digest("hex"), said: said.trim().split(" ")[0] ?? "" };
-}
-
-/** The run ended with 0, started once, every byte is there, and nothing is left behind. */
-async function expectWhole(runId: string, timeoutMs?: number): Promise<void> {
-  const { run, lease, execution } = await fleet.ended(runId, timeoutMs);
-  expect(run.outcome).toEqual({ kind: "exited", code: 0 });
-  expect(lease?.state).toBe("released");
-  expect(execution).toMatchObject({ state: "final", outputComplete: true, stdoutDropped: 0, stderrDropped: 0 });
-  const { digest, said } = await digestOf(execution?.id ?? "");
-  expect(digest).toBe(said);
-  await eventually(async () => expect(await fleet.leftovers()).toEqual([]));
-}
-
-const printed = (bytes: number) => (now: { execution: { stdoutBytes: number } | null }) => (now.execution?.stdoutBytes ?? 0) > bytes;
 
 describe("a run survives", () => {
   it("I4, I6, I7: SIGKILL of the executing worker", async () => {

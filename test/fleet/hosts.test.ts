@@ -284,7 +284,7 @@ describe("a host that comes back", () => {
     ["SIGSTOP", "still runs"],
   ] as const)("I4, I7, I8: all its workers had %s, its command %s: every byte is saved, the outcome is true, nothing is left", { timeout: 120_000 }, async (signal, command) => {
     await fleet.reaper();
-    const worker = await fleet.worker("local", elsewhere);
+    const worker = await fleet.worker("local", { dataDir: elsewhere });
     const go = join(fleet.config.dataDir, "go");
     const run = await fleet.submit({ command: ticker(go) });
     const { execution, lease } = await fleet.until(run.id, (now) => (now.execution?.stdoutBytes ?? 0) > 50);
@@ -300,7 +300,7 @@ describe("a host that comes back", () => {
     const kept = await all(id, "stdout");
 
     if (signal === "SIGSTOP") worker.signal("SIGCONT");
-    else await fleet.worker("local", elsewhere);
+    else await fleet.worker("local", { dataDir: elsewhere });
     const { execution: final } = await fleet.until(run.id, (now) => now.execution?.state === "final" && now.lease?.releasedAt != null, 60_000);
     expect(final).toMatchObject({ outputComplete: true, stdoutDropped: 0, outcome: command === "still runs" ? { kind: "lease_ended" } : { kind: "exited", code: 0 } });
     const printed = await all(id, "stdout");

@@ -7,12 +7,13 @@ import { fileURLToPath } from "node:url";
 import { pino } from "pino";
 import { type Base, openBase } from "../../src/app/base.ts";
 import { childEnvironment, type Config, readConfig } from "../../src/config.ts";
-import { ensureCompany } from "../../src/db/companies.ts";
+import { createToken, ensureCompany } from "../../src/db/companies.ts";
 import { endCalm } from "./calm.ts";
 import { migrateDatabase } from "../../src/db/migrate.ts";
 import { findSituation, type Run, type RunSituation } from "../../src/db/runs.ts";
 import type { RunRequestInput } from "../../src/domain/request.ts";
 import { openServices, type Services } from "../../src/embedded/services.ts";
+import { copyTemplate } from "../../src/embedded/test-services.ts";
 import { submitRun } from "../../src/runs/accept.ts";
 import { freshPrefix } from "./database.ts";
 import { eventually } from "./eventually.ts";
@@ -27,6 +28,15 @@ export interface FleetProcess {
 
 export interface ApiProcess extends FleetProcess {
   readonly url: string;
+  /** Of the fleet's company. */
+  readonly token: string;
+}
+
+/** What a process has to itself. */
+export interface Own {
+  /** Makes it one of another host. */
+  readonly dataDir?: string;
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** Services, workers, reapers and APIs in processes of their own, to be killed and stopped at will. */
@@ -35,9 +45,8 @@ export interface TestFleet {
   readonly base: Base;
   readonly services: Services;
   readonly companyId: string;
-  /** On this fleet's host, or with a data directory of its own on another. */
-  worker(backends?: string, dataDir?: string): Promise<FleetProcess>;
-  reaper(): Promise<FleetProcess>;
+  worker(backends?: string, own?: Own): Promise<FleetProcess>;
+  reaper(env?: NodeJS.ProcessEnv): Promise<FleetProcess>;
   /** On a free port. */
   api(): Promise<ApiProcess>;
   submit(request: RunRequestInput): Promise<Run>;
@@ -54,11 +63,20 @@ export interface TestFleet {
   close(): Promise<void>;
 }
 
-export async function startTestFleet(overrides: Partial<Config> = {}): Promise<TestFleet> {
+/** Services that are started again whenever they die. */
+async function kept(dataDir: string): Promise<Services> {
+  await copyTemplate(join(dataDir, "postgres"));
+  return openServices({ dataDir, log: pino({ level: "silent" }), durability: "fast" });
+}
+
+/** A fleet whose services are kept running, unless the test opens its own. */
+export const startTestFleet = (overrides: Partial<Config> = {}): Promise<TestFleet> => startTestFleetOn(kept, overrides);
+
+export async function startTestFleetOn<S extends Services>(open: (dataDir: string) => Promise<S>, overrides: Partial<Config> = {}): Promise<TestFleet & { readonly services: S }> {
   const dataDir = await mkdtemp(join(tmpdir(), "leasehold-fleet-"));
   // As `up` makes it: a sandbox of another user has to find its way.
   await chmod(dataDir, 0o711);
-  const services = await openServices({ dataDir, log: pino({ level: "silent" }), durability: "fast" });
+  const services = await open(dataDir);
   await migrateDatabase(services.databaseUrl);
   const config: Config = {
     ...readConfig({ PATH: process.env["PATH"] }),
@@ -76,16 +94,15 @@ export async function startTestFleet(overrides: Partial<Config> = {}): Promise<T
   await endCalm(base.database.db);
   const children = new Map<number, { child: ChildProcess; process: FleetProcess }>();
 
-  const start = (...args: string[]): Promise<ApiProcess> => startWith(config, ...args);
-  const startWith = async (own: Config, ...args: string[]): Promise<ApiProcess> => {
-    const child = fork(entry, args, { env: childEnvironment(own, { PATH: process.env["PATH"] }), stdio: ["ignore", "inherit", "inherit", "ipc"], detached: true });
+  const start = async (args: string[], { dataDir: ownDir = dataDir, env = {} }: Own = {}): Promise<FleetProcess & { readonly url: string }> => {
+    const child = fork(entry, args, { env: childEnvironment({ ...config, dataDir: ownDir }, { PATH: process.env["PATH"], ...env }), stdio: ["ignore", "inherit", "inherit", "ipc"], detached: true });
     const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
     const { url = "" } = await new Promise<{ url?: string }>((resolve, reject) => {
       child.once("message", (said) => resolve(said as { url?: string }));
       child.once("exit", (code) => reject(new Error(`${args.join(" ")} ended with ${code} before it was ready`)));
     });
     const pid = child.pid ?? 0;
-    const one: ApiProcess = { pid, url, signal: (signal) => void process.kill(pid, signal), gone };
+    const one = { pid, url, signal: (signal: NodeJS.Signals) => void process.kill(pid, signal), gone };
     children.set(pid, { child, process: one });
     return one;
   };
@@ -117,9 +134,9 @@ export async function startTestFleet(overrides: Partial<Config> = {}): Promise<T
     base,
     services,
     companyId: company.id,
-    worker: (backends = "local", ownDir = dataDir) => startWith({ ...config, dataDir: ownDir }, "worker", backends),
-    reaper: () => start("reaper"),
-    api: () => start("api"),
+    worker: (backends = "local", own) => start(["worker", backends], own),
+    reaper: (env = {}) => start(["reaper"], { env }),
+    api: async () => ({ ...(await start(["api"])), token: await createToken(base.database.db, company.id, "test", "producer") }),
     submit: async (request) => (await submitRun({ db: base.database.db, bells: base.bells }, company.id, randomUUID(), request)).run,
     situation,
     until,

@@ -26,7 +26,7 @@ export async function serveApi({ base, companyId }: { readonly base: Base; reado
     who: "api test",
     checkConfig: (_backend, config) => config as Record<string, unknown>,
     boardQueues: async () => [],
-    ready: async () => ({ ok: true, checks: {} }),
+    ready: async () => ({ ok: true, checks: { database: "ok" } }),
   });
   const server = serve({ fetch: api.fetch, hostname: "127.0.0.1", port: 0 });
   await new Promise<void>((resolve) => server.once("listening", resolve));

@@ -1,0 +1,36 @@
+import { Socket } from "node:net";
+
+interface Address {
+  readonly host: readonly string[];
+  readonly port: readonly number[];
+  /** Of a Unix socket. */
+  readonly path?: string | false;
+}
+
+/**
+ * Connects to the next of the given addresses, and gives the connection up when nothing came on it for `silenceMs` (up to a
+ * third more). Of a server that is stopped, or was cut off without a word, the system itself would say so only after a
+ * quarter of an hour, and all that time nothing else could be asked on that connection. One that is idle is closed by this
+ * too, and made again when it is wanted.
+ */
+export function connector(silenceMs: number): (address: Address) => Socket {
+  let next = 0;
+  return ({ host, port, path }) => {
+    const socket = new Socket();
+    let read = 0;
+    let quiet = 0;
+    // Not by the socket's own timeout: whoever encrypts on top of it takes all listeners away.
+    const watch = setInterval(() => {
+      quiet = socket.bytesRead === read ? quiet + 1 : 0;
+      read = socket.bytesRead;
+      if (quiet >= 3) socket.destroy();
+      if (socket.destroyed) clearInterval(watch);
+    }, silenceMs / 3);
+    watch.unref();
+    if (path) return socket.connect(path);
+    const at = next++ % host.length;
+    // Under these names the driver looks for what to say in errors and to check of a certificate.
+    const known = { host: host[at] ?? "localhost", port: port[at] ?? 5432 };
+    return Object.assign(socket.connect(known.port, known.host), known);
+  };
+}
