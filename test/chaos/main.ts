@@ -35,7 +35,8 @@ const program = new Command("chaos")
   .option("--no-sandboxes", "without sandboxes of bubblewrap")
   .option("--short", "short troubles and works, and the calm after outages is ended by hand before settling")
   .option("--json", "the report as JSON on stdout, progress on stderr")
-  .addHelpText("after", "\nEnds with 0 when nothing was violated, with 1 when something was: then everything is kept, and the report says where.\nCtrl-C settles and reports; a second one cleans up and leaves.")
+  .addHelpText("after", "\nEnds with 0 when nothing was violated, with 1 when something was: then everything is kept, and the report says where;\nwith 64 for options that it does not know, with 70 when it failed itself.\nCtrl-C settles and reports; a second one cleans up and leaves.")
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 64))
   .parse();
 
 const given = program.opts<{ minutes?: number; seed?: string; workers?: number; companies?: number; rate: number; only?: TroubleKind[]; storm?: true; runs: number; late?: true; sandboxes: boolean; short?: true; json?: true }>();

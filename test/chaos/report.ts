@@ -31,6 +31,7 @@ export function summary({ seed, verdicts, evidence, starts, kept }: Report, opti
     killed: count(executions.flatMap((x) => (x.killed === null ? [] : [x.killed]))),
     outputBytes: executions.reduce((sum, x) => sum + x.stdoutBytes + x.stderrBytes, 0),
     settledAfterMs: Math.round(settled.after),
+    crashed: evidence.crashes,
     verdicts,
     kept,
   };
@@ -52,6 +53,7 @@ export function lines(report: Report, options: ChaosOptions): string[] {
     `leases    ${listed(s.leases)}`,
     `outcomes  ${listed(s.outcomes)}`,
     `killed    ${listed(s.killed)}`,
+    ...(s.crashed.length === 0 ? [] : [`crashed   ${listed(count(s.crashed))}`]),
     `settled   after ${(s.settledAfterMs / 1000).toFixed(1)} s`,
     "",
     ...s.verdicts.flatMap((verdict) => [

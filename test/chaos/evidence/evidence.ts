@@ -32,7 +32,7 @@ export interface Evidence {
   readonly foreign: { readonly before: ReadonlyMap<string, string>; readonly after: ReadonlyMap<string, string> };
   /** The directories that runs had copied in, before and after. */
   readonly sources: { readonly before: ReadonlyMap<string, string>; readonly after: ReadonlyMap<string, string> };
-  /** Processes of the fleet that ended without having been told to. */
+  /** Processes of the fleet that ended without having been told to. The invariants hold all the same: no check minds. */
   readonly crashes: readonly string[];
 }
 
