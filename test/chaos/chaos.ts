@@ -15,7 +15,7 @@ import { searchSecrets } from "./evidence/secrets.ts";
 import { watch } from "./evidence/watch.ts";
 import { type ChaosFleet, makePlaces, type Places, startFleet } from "./fleet/fleet.ts";
 import { makeTrouble, type Trouble } from "./fleet/troubles.ts";
-import type { ChaosOptions } from "./options.ts";
+import { type ChaosOptions, lateBound } from "./options.ts";
 import { Random } from "./random.ts";
 import { settle } from "./settle.ts";
 import { produce, type Production } from "./work/producer.ts";
@@ -149,7 +149,7 @@ async function gather(fleet: ChaosFleet, seen: Seen): Promise<Evidence> {
 
 /** Watchdogs and pumps of what has just ended leave within moments; what is there longer than that stays. */
 async function whatStays(places: Places, foreign: readonly string[]): ReturnType<typeof whatIsThere> {
-  const end = performance.now() + timing.call / 6;
+  const end = performance.now() + Math.max(timing.call / 6, lateBound ?? 0);
   for (;;) {
     const left = await whatIsThere(places, foreign);
     if (left.directories.length + left.processes.length + left.provider.length === 0 || performance.now() > end) return left;

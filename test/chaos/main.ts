@@ -64,11 +64,17 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 try {
   const report = await chaos(options, { enough: enough.signal, leave: leave.signal, say });
   const data = summary(report, options);
-  process.stdout.write(given.json === true ? `${JSON.stringify(data, null, 2)}\n` : `${lines(report, options).join("\n")}\n`);
+  await written(given.json === true ? `${JSON.stringify(data, null, 2)}\n` : `${lines(report, options).join("\n")}\n`);
   process.exitCode = data.ok ? 0 : 1;
 } catch (error) {
   say(leave.signal.aborted ? "Left; everything was cleaned up." : `chaos itself failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   process.exitCode = leave.signal.aborted ? 130 : 70;
 }
-process.off("SIGINT", hear);
-process.off("SIGTERM", hear);
+// A client that is still patient with a fleet that is gone keeps nobody waiting.
+process.exit();
+
+function written(text: string): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdout.write(text, () => resolve());
+  });
+}
