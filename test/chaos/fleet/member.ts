@@ -9,6 +9,8 @@ export interface Member {
   readonly role: "api" | "worker" | "reaper";
   readonly pid: number | undefined;
   readonly starts: number;
+  /** Since when the process that is there now is ready (`performance.now`); null before. */
+  readonly readySince: number | null;
   /** Ended on its own: neither told to nor killed by us. */
   readonly crashes: readonly string[];
   /** Resolves when the process that is there now, or the next one, has said that it is ready. */
@@ -39,6 +41,7 @@ export function keepMember(options: MemberOptions): Member {
   let ending = false;
   let starts = 0;
   let told = false;
+  let readySince: number | null = null;
   let again: NodeJS.Timeout | undefined;
   const crashes: string[] = [];
   let ready = deferred();
@@ -51,10 +54,16 @@ export function keepMember(options: MemberOptions): Member {
     const next = fork(main, options.args, { env: options.env, cwd: options.cwd, detached: true, stdio: ["ignore", log, log, "ipc"] });
     closeSync(log);
     child = next;
-    next.once("message", () => ready.resolve());
+    next.on("message", (news: Record<string, unknown>) => {
+      // One that cannot start says so too, and is started again.
+      if (news["ready"] !== true) return;
+      readySince = performance.now();
+      ready.resolve();
+    });
     next.once("error", (error) => crashes.push(`${name}: ${error.message}`));
     next.once("exit", (code, signal) => {
       child = null;
+      readySince = null;
       if (!told && !ending) crashes.push(`${name} ended by itself with ${code ?? signal}`);
       ready = deferred();
       if (ending) return gone.resolve();
@@ -73,6 +82,9 @@ export function keepMember(options: MemberOptions): Member {
     role,
     get pid() {
       return child?.pid;
+    },
+    get readySince() {
+      return readySince;
     },
     get starts() {
       return starts;

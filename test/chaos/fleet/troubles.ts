@@ -92,9 +92,12 @@ export function makeTrouble(fleet: ChaosFleet, options: ChaosOptions, random: Ra
       else killWorker();
     }
   };
+  // The one that was there longest, but never the only one that is: on a machine so busy that workers are killed faster than
+  // they come up, nothing would be shown.
   const killWorker = (): void => {
-    const member = random.pick(fleet.members.filter((m) => m.role === "worker"));
-    if (member.signal("SIGKILL")) make("kill", `SIGKILL ${member.name} (${member.pid})`, async () => {});
+    const up = fleet.members.filter((m) => m.role === "worker" && m.readySince !== null).toSorted((a, b) => (a.readySince ?? 0) - (b.readySince ?? 0));
+    const [member] = up;
+    if (member !== undefined && up.length > 1 && member.signal("SIGKILL")) make("kill", `SIGKILL ${member.name} (${member.pid})`, async () => {});
   };
   const looping = loop();
   return {
