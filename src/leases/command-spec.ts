@@ -11,7 +11,7 @@ import type { Session } from "../session/session.ts";
  * is and for which run, if it is for one.
  */
 export function commandSpec(execution: Execution, input: CommandInput, environment: Environment | undefined, session: Session): CommandSpec {
-  const { places } = session;
+  const { seen } = session;
   return {
     argv: execution.argv,
     cwd: execution.cwd ?? ".",
@@ -19,8 +19,8 @@ export function commandSpec(execution: Execution, input: CommandInput, environme
       ...session.env,
       ...environment?.envVars,
       ...input.env,
-      HOME: places.home,
-      TMPDIR: places.tmp,
+      HOME: seen.home,
+      TMPDIR: seen.tmp,
       ...(execution.runId === null ? {} : { LEASEHOLD_RUN: execution.runId }),
       LEASEHOLD_LEASE: execution.leaseId,
     },

@@ -72,6 +72,13 @@ it("finds no host secret, no other lease, no data directory, no environment or p
   await sandboxes.nothingLeft();
 });
 
+it("is told where its own home and temporary directory are, and can use them", async () => {
+  const ended = await sandboxes.sh('echo "$HOME $TMPDIR $PWD"; echo kept >"$HOME/note" && cat "$HOME/note" && mktemp');
+  expect(ended.stdout).toMatch(/^\/home\/agent \/tmp \/workspace\nkept\n\/tmp\/tmp\./);
+  expect(ended.stderr).toBe("");
+  await sandboxes.nothingLeft();
+});
+
 it("reaches no Postgres, no Redis, nobody on the host's network or sockets", async () => {
   const ports = [new URL(inject("databaseUrl")).port, new URL(inject("redisUrl")).port, String(port)];
   const ended = await sandboxes.sh(`
