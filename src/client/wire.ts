@@ -14,7 +14,7 @@ export type Iso = string;
 
 /** Why a run or an execution has not started, or a lease has no place yet, in a form for programs and in one for people. */
 export interface Waiting {
-  readonly code: "no_worker" | "worker" | "slot" | "provider" | "acquiring" | "workspace" | "starting";
+  readonly code: "no_worker" | "worker" | "slot" | "company_limit" | "provider" | "acquiring" | "workspace" | "starting";
   readonly reason: string;
   /** Leases that come before its own for the same environment, where that is what it waits for. */
   readonly ahead?: number;

@@ -3,7 +3,7 @@ import { limits, timing } from "../domain/defaults.ts";
 import type { Db } from "./client.ts";
 import type { Lease } from "./leases.ts";
 import { decode, rowsOf, textOrNull } from "./rows.ts";
-import { leases } from "./schema.ts";
+import { hostKeySql, leases, nobodySql } from "./schema.ts";
 
 /**
  * What the reaper looks for. Every query takes a batch in the order in which rows became due, skips what another reaper
@@ -93,9 +93,11 @@ export async function waitingAcquires(db: Db, served: readonly { backend: string
   const rows = await rowsOf(
     db,
     sql`select backend, host from (values ${list}) as p (backend, host) where exists (
-          select 1 from environment_leases l where l.backend = p.backend and l.status in ('requested', 'acquiring')
-            and l.host is not distinct from p.host and (l.due_at is null or l.due_at <= ${now})
-            and (l.claim_until is null or l.claim_until < ${now}))`,
+          select 1 from environment_leases l where l.backend = p.backend and ${hostKeySql} = coalesce(p.host, ${nobodySql}) and l.status = 'requested'
+            and (l.due_at is null or l.due_at <= ${now}))
+          or exists (
+          select 1 from environment_leases l where l.backend = p.backend and ${hostKeySql} = coalesce(p.host, ${nobodySql}) and l.status = 'acquiring'
+            and coalesce(l.due_at, l.requested_at) <= ${now} and (l.claim_until is null or l.claim_until < ${now}))`,
   );
   return rows.map((r) => ({ backend: String(r["backend"]), host: textOrNull(r["host"]) }));
 }

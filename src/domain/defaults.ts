@@ -114,6 +114,9 @@ export const limits = {
   argument: 131_071,
   /** Bytes of an HTTP body. */
   body: 8 * MiB,
+  /** Priorities of a company's own leases; higher goes first, 0 when the request does not say. */
+  priorityMin: -10,
+  priorityMax: 10,
   /** Rows in one page of a listing. */
   page: 50,
   pageMax: 200,

@@ -49,6 +49,7 @@ export const runs = pgTable(
     index("runs_of_company").on(t.companyId, t.id),
     index("runs_of_lease").on(t.leaseId),
     index("runs_open").on(t.companyId, t.id).where(sql.raw("phase <> 'ended'")),
+    index("runs_accepted").on(t.companyId, t.id).where(sql.raw("phase = 'accepted'")),
     index("runs_purge").on(t.endedAt).where(sql.raw("ended_at is not null")),
     claimIsWhole("runs"),
     check("runs_phase", sql`${t.phase} in (${list(runPhases)})`),
