@@ -1,3 +1,4 @@
+import { Companies } from "./companies.ts";
 import { Environments } from "./environments.ts";
 import { Executions } from "./executions.ts";
 import { Leases } from "./leases.ts";
@@ -24,9 +25,11 @@ export class Leasehold {
   readonly environments: Environments;
   readonly leases: Leases;
   readonly executions: Executions;
+  readonly companies: Companies;
 
   constructor(options: LeaseholdOptions) {
     const transport = openTransport(options);
+    this.companies = new Companies(transport);
     this.runs = new Runs(transport);
     this.environments = new Environments(transport);
     this.executions = new Executions(transport);
