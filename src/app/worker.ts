@@ -5,10 +5,12 @@ import { pools, timing } from "../domain/defaults.ts";
 import { invalid } from "../domain/errors.ts";
 import { newId } from "../domain/ids.ts";
 import type { WorkerFleet } from "../leases/fleet.ts";
+import { Progress } from "../leases/progress.ts";
 import { advanceRun } from "../runs/advance.ts";
 import { catalog } from "../../queues/catalog.ts";
 import { openNotices } from "../../queues/notices.ts";
 import { acquireJob } from "../../workers/acquire.ts";
+import { type Drain, openDrain } from "../../workers/drain.ts";
 import { executeJob } from "../../workers/execute.ts";
 import { type Intake, openWorkers } from "../../workers/host.ts";
 import { onwardBells } from "../../workers/onward.ts";
@@ -33,7 +35,7 @@ export async function openWorkerFleet(config: Config, base: Base): Promise<{ fle
   const drivers = openDrivers(config, installation);
   const notices = openNotices(base.redis, (err) => base.log.warn({ err }, "Redis cannot be reached; listening again when it can"));
   return {
-    fleet: { db: base.database.db, bells: base.bells, log: base.log, who: base.who, installation, host: await hostIdentity(config.dataDir), driver: (backend) => drivers.get(backend), notices },
+    fleet: { db: base.database.db, bells: base.bells, log: base.log, who: base.who, installation, host: await hostIdentity(config.dataDir), driver: (backend) => drivers.get(backend), notices, progress: new Progress() },
     backends: drivers.backends,
     close: async () => {
       notices.close();
@@ -57,7 +59,8 @@ export async function openWorker(config: Config, base: Base, options: WorkerOpti
 
   const detach = new AbortController();
   const giveUp = new AbortController();
-  const workers = openWorkers(base.redis, intakes(config, options, base, fleet, detach.signal, giveUp.signal), base.log);
+  const drains: Drain[] = [];
+  const workers = openWorkers(base.redis, intakes(config, options, base, fleet, drains, detach.signal, giveUp.signal), base.log);
   const row = { id: newId(), host: fleet.host.id, hostName: fleet.host.name, pid: process.pid, version: packageVersion(), backends: [...options.backends] };
   const beat = (): Promise<void> => beatWorker(base.database.db, row).catch((err: unknown) => base.log.warn({ err }, "could not report this worker"));
   await beat();
@@ -71,6 +74,7 @@ export async function openWorker(config: Config, base: Base, options: WorkerOpti
       detach.abort(new Error("this worker stops"));
       const late = setTimeout(() => giveUp.abort(new Error("this worker stops")), timing.shutdown / 2);
       await workers.close();
+      await Promise.race([Promise.all(drains.map((one) => one.idle())), aborted(giveUp.signal)]);
       clearTimeout(late);
       await removeWorker(base.database.db, row.id).catch(() => {});
       await opened.close();
@@ -95,16 +99,16 @@ export async function runWorker(config: Config, options: WorkerOptions): Promise
   told.done();
 }
 
-function intakes(config: Config, options: WorkerOptions, base: Base, fleet: WorkerFleet, detach: AbortSignal, giveUp: AbortSignal): Intake[] {
+function intakes(config: Config, options: WorkerOptions, base: Base, fleet: WorkerFleet, drains: Drain[], detach: AbortSignal, giveUp: AbortSignal): Intake[] {
   const executions = options.concurrency ?? config.concurrency;
   const hostPaths = allowedHostPaths(config.workspacePaths, config.dataDir);
   const perBackend = options.backends.flatMap((backend): Intake[] => {
     const bound = fleet.driver(backend).facts.placement === "host" ? fleet.host.id : null;
-    const acquire = (host: string | null): Intake => ({
-      queue: catalog.acquire.queue(backend, host),
-      concurrency: pools.steps,
-      processor: acquireJob(fleet, base.bells, backend, host !== null, giveUp),
-    });
+    const acquire = (host: string | null): Intake => {
+      const drain = openDrain(fleet, backend, host !== null, detach);
+      drains.push(drain);
+      return { queue: catalog.acquire.queue(backend, host), concurrency: pools.steps, processor: acquireJob(fleet, base.bells, backend, drain, giveUp) };
+    };
     return [
       acquire(null),
       ...(bound === null ? [] : [acquire(bound)]),
@@ -115,3 +119,5 @@ function intakes(config: Config, options: WorkerOptions, base: Base, fleet: Work
   });
   return [{ queue: catalog.run.queue(), concurrency: pools.runs, processor: runJob(fleet, base.bells) }, ...perBackend];
 }
+
+const aborted = (signal: AbortSignal): Promise<void> => new Promise((resolve) => (signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true })));

@@ -1,4 +1,5 @@
 import { sql, type SQL } from "drizzle-orm";
+import { pools, timing } from "../domain/defaults.ts";
 import type { Db } from "./client.ts";
 import type { Lease } from "./leases.ts";
 import { decode, rowsOf } from "./rows.ts";
@@ -63,6 +64,23 @@ export async function nextBegun(db: Db, scope: AcquireScope): Promise<Lease | nu
   return row === undefined ? null : decode(leases, row);
 }
 
+/**
+ * How many leases of a company's here are on their way from active to a started command, or back: their run is to be decided
+ * about, their command to be started, their place to be given back. What was tried and failed does not count: it waits for itself.
+ */
+const onTheirWay = (scope: AcquireScope, company: SQL): SQL => {
+  const here = sql`l.backend = ${scope.backend} and ${hostKeySql} = ${scope.binds ? sql`${scope.host}::uuid` : nobodySql}`;
+  return sql`((select count(*) from runs r join environment_leases l on l.id = r.lease_id
+        where r.company_id = ${company} and r.phase in ('acquiring', 'realizing') and r.due_at is not null and r.attempt = 0 and l.status = 'active' and ${here})
+    + (select count(*) from executions x join environment_leases l on l.id = x.lease_id
+        where x.company_id = ${company} and x.state in ('created', 'starting') and x.offer <= 1 and ${here})
+    + (select count(*) from environment_leases l where l.company_id = ${company} and l.status = 'releasing' and l.attempt <= 1 and ${here}))`;
+};
+
+/** So many a company may have: some for each worker that could start them. */
+const mostOnTheirWay = ({ backend, binds, host }: AcquireScope): SQL => sql`(select ${pools.onTheirWay}::int * greatest(1, count(*)) from workers v
+    where ${backend} = any(v.backends) and v.beat_at > clock_timestamp() - make_interval(secs => ${timing.workerLife / 1000}) ${binds ? sql`and v.host = ${host}` : sql``})`;
+
 /** The next lease of all that wait. Null when none can be taken. */
 export async function nextWaiting(db: Db, scope: AcquireScope): Promise<NextLease | null> {
   const [row] = await rowsOf(
@@ -72,6 +90,7 @@ export async function nextWaiting(db: Db, scope: AcquireScope): Promise<NextLeas
         from (
           select k.id, k.max_leases, t.turn from companies_waiting join companies k on k.id = companies_waiting.key
           left join acquire_turns t on t.backend = ${scope.backend} and t.company_id = k.id
+          where ${onTheirWay(scope, sql`k.id`)} < ${mostOnTheirWay(scope)}
           order by coalesce(t.turn, 0), k.id
         ) c cross join lateral (
           with recursive ${distinct(sql`places`, environmentKeySql, sql`${waits(scope)} and l.company_id = c.id`)}

@@ -120,6 +120,10 @@ export const limits = {
   /** Rows in one page of a listing. */
   page: 50,
   pageMax: 200,
+  /** Of a company's accepted runs, so many are rung for again, the oldest. */
+  runsRung: 50,
+  /** A run is rung for behind as many of its company's as wait for a decision, counted up to this. */
+  runRank: 1000,
   /** Rows one sweep takes of each kind. */
   sweepBatch: 500,
   /** Runs, with all their output, that one statement of a purge deletes. */
@@ -130,9 +134,11 @@ export const pools = {
   /** Connections a process holds to Postgres, at most. */
   postgres: 10,
   /** Runs a worker process decides at once. */
-  runs: 16,
+  runs: 4,
   /** Acquires, realizes and releases a worker process does at once, each. */
   steps: 8,
+  /** Leases of a backend that a company may have on their way to a started command or back, for each worker process there: with as many it gets no further one. */
+  onTheirWay: 2,
   /** Executions a worker process follows at once. */
   executions: 100,
 } as const;

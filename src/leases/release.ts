@@ -34,6 +34,7 @@ export async function releaseLease(fleet: WorkerFleet, leaseId: string, stop: Ab
     const driver = fleet.driver(lease.backend);
     await callDriver(fleet, driver, lease, signal, (context) => driver.release(context, { key: lease.resourceKey, handle: lease.handle })).catch(unlessGone);
     const done = await moveLease(fleet.db, lease, { event: "cleaned", who: fleet.who, claim });
+    fleet.progress.made(done.backend);
     await noteActivity(fleet, done, "environment.lease_released");
     if (done.runId !== null) await fleet.bells.run(done.runId, `lease-${done.state}-${done.fence}`);
     // A place is free: where they are counted somebody may wait for it.
