@@ -4,7 +4,7 @@ import { type Crowd, openCrowd, pause } from "./waits.ts";
 
 /** How many runs the one company puts in at once, and how often the other comes with one. */
 const flood = 5000;
-const everyMs = 250;
+const everyMs = 500;
 const forMs = 40_000;
 
 /** How long a company's runs wait that come one by one: alone, and while another company has thousands waiting. */

@@ -7,6 +7,7 @@ import { readConfig } from "../src/config.ts";
 import { startFleet } from "../src/app/up/fleet.ts";
 import { cancel } from "./cancel.ts";
 import { firstByte } from "./first-byte.ts";
+import { backlog } from "./backlog.ts";
 import { flooded } from "./flood.ts";
 import { instant } from "./instant.ts";
 import { latency } from "./latency.ts";
@@ -17,7 +18,7 @@ import { throughput } from "./throughput.ts";
 import { takeover } from "./takeover.ts";
 
 /** Measures a fleet of its own on this machine; every figure beside a raw limit taken in the same run. */
-const scenarios: Record<string, Bench> = { "first-byte": firstByte, lease, instant, latency, cancel, throughput, output, takeover, flood: flooded("instant"), "flood-local": flooded("local") };
+const scenarios: Record<string, Bench> = { "first-byte": firstByte, lease, instant, latency, cancel, throughput, output, takeover, flood: flooded("instant"), "flood-local": flooded("local"), backlog };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in scenarios));

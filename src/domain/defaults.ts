@@ -138,7 +138,7 @@ export const pools = {
   /** Acquires, realizes and releases a worker process does at once, each. */
   steps: 8,
   /** Leases of a backend that a company may have on their way to a started command or back, for each worker process there: with as many it gets no further one. */
-  onTheirWay: 2,
+  onTheirWay: 4,
   /** Executions a worker process follows at once. */
   executions: 100,
 } as const;
