@@ -78,11 +78,14 @@ afterAll(async () => {
 async function readsWhole(query: string, params: unknown[]): Promise<string[]> {
   const [row] = await client.unsafe<{ "QUERY PLAN": { Plan: Record<string, unknown> }[] }[]>(`explain (format json) ${query}`, params as never[]);
   const whole: string[] = [];
-  const walk = (node: Record<string, unknown>): void => {
+  const walk = (node: Record<string, unknown>, above?: unknown): void => {
     const [kind, table, index] = ["Node Type", "Relation Name", "Index Name"].map((key) => textOrNull(node[key]) ?? "");
     const bounded = node["Index Cond"] !== undefined || node["Recheck Cond"] !== undefined || node["TID Cond"] !== undefined;
+    // The first entry of an index is one row; and an index of what has not started is read whole by right.
+    const first = above === "Limit" && kind?.startsWith("Index") === true && node["Filter"] === undefined;
+    if (first || index === "executions_unstarted") return;
     if (/^(runs|environment_leases|executions|execution_output)$/.test(table ?? "") && kind?.endsWith("Scan") === true && !bounded) whole.push(`${kind} ${table} ${index}`);
-    for (const child of (node["Plans"] as Record<string, unknown>[] | undefined) ?? []) walk(child);
+    for (const child of (node["Plans"] as Record<string, unknown>[] | undefined) ?? []) walk(child, kind);
   };
   const plan = row?.["QUERY PLAN"][0]?.Plan;
   if (plan === undefined) throw new Error("explain gave no plan");

@@ -20,11 +20,11 @@ describe("a company that floods the fleet", () => {
       await Promise.all(Array.from({ length: flood }, () => stack.submit({ command: ["true"], environment: { project: one } })));
       const workers = ["sandbox-fake"];
       await Promise.all([stack.worker({ backends: workers }), stack.worker({ backends: workers })]);
-      await eventually(async () => expect(await rowsOf(db, sql`select 1 from runs where phase = 'ended' limit 1`)).toHaveLength(1));
+      await eventually(async () => expect(await rowsOf(db, sql`select 1 from runs where phase = 'ended' limit 1`)).toHaveLength(1), { timeoutMs: 45_000 });
       const other = await ensureCompany(db, "other");
       const two = await insertEnvironment(db, other.id, fakeEnvironment({ commands: "instant" }));
       const few = 5;
-      await Promise.all(Array.from({ length: few }, (_, i) => submitRun({ db, bells: stack.base.bells }, other.id, `run ${i}`, { command: ["true"], environment: { project: two.id } })));
+      await Promise.all(Array.from({ length: few }, (_, i) => submitRun({ db, bells: stack.base.bells }, other.id, `run-${i}`, { command: ["true"], environment: { project: two.id } })));
       await eventually(
         async () => {
           await stack.sweep();
@@ -35,14 +35,15 @@ describe("a company that floods the fleet", () => {
       // While a lease of the other waits, the flood gets a turn only after the other had one: between two claims at most one of its own.
       const claims = await rowsOf(
         db,
-        sql`select l.company_id = ${other.id} as other, l.requested_at <= e.at as known, e.at::text as at, l.requested_at::text as requested
+        sql`select l.company_id = ${other.id} as other, e.at::text as at, l.requested_at::text as requested
             from environment_leases l join lease_events e on e.lease_id = l.id and e.event = 'claim' and e.fence = 1 order by e.at`,
       );
+      const text = (row: Record<string, unknown> | undefined, name: string): string => (row?.[name] as string | undefined) ?? "";
       const others = claims.filter((claim) => claim["other"] === true);
       expect(others).toHaveLength(few);
       for (const [i, claim] of others.entries()) {
-        const since = [String(claim["requested"]), String(others[i - 1]?.["at"] ?? "")].sort().at(-1) ?? "";
-        const between = claims.filter((one) => one["other"] === false && String(one["at"]) > since && String(one["at"]) < String(claim["at"]));
+        const since = [text(claim, "requested"), text(others[i - 1], "at")].sort().at(-1) ?? "";
+        const between = claims.filter((one) => one["other"] === false && text(one, "at") > since && text(one, "at") < text(claim, "at"));
         // One whose statement had begun when the other's request was committed, and one in turn.
         expect(between.length, `before claim ${i} of the other`).toBeLessThanOrEqual(2);
       }
