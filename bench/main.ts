@@ -7,6 +7,8 @@ import { readConfig } from "../src/config.ts";
 import { startFleet } from "../src/app/up/fleet.ts";
 import { cancel } from "./cancel.ts";
 import { firstByte } from "./first-byte.ts";
+import { backlog } from "./backlog.ts";
+import { flooded } from "./flood.ts";
 import { instant } from "./instant.ts";
 import { latency } from "./latency.ts";
 import { lease } from "./lease.ts";
@@ -19,7 +21,7 @@ import { idle } from "./idle.ts";
 import { sweeping } from "./sweep.ts";
 
 /** Measures a fleet of its own on this machine; every figure beside a raw limit taken in the same run. */
-const scenarios: Record<string, Bench> = { "first-byte": firstByte, lease, instant, latency, cancel, throughput, output, takeover, sweep: sweeping, held, idle };
+const scenarios: Record<string, Bench> = { "first-byte": firstByte, lease, instant, latency, cancel, throughput, output, takeover, sweep: sweeping, held, idle, flood: flooded("instant"), "flood-local": flooded("local"), backlog };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in scenarios));

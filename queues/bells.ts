@@ -82,8 +82,8 @@ export function openBells(address: RedisAddress, log: Logger): QueueBells {
 
   return {
     heard: () => attempt("anybody", () => mustTakeWrites(redis, address.prefix)),
-    run: async (id, cause) => {
-      await Promise.all([add(catalog.run.queue(), "run", { v: 1, run: id }, { deduplication: { id: `run-${id}-${cause}` } }), moved(id)]);
+    run: async (id, cause, rank = 0) => {
+      await Promise.all([add(catalog.run.queue(), "run", { v: 1, run: id }, { priority: rank, deduplication: { id: `run-${id}-${cause}` } }), moved(id)]);
     },
     moved,
     step: async (bell) => {

@@ -19,9 +19,9 @@ export const knowingItsJob =
 export function onwardBells(bells: QueueBells, advance: (runId: string) => Promise<Advanced>): QueueBells {
   return {
     ...bells,
-    run: async (id, cause) => {
+    run: async (id, cause, rank) => {
       const parent = treeOf(id);
-      if (parent === null) return bells.run(id, cause);
+      if (parent === null) return bells.run(id, cause, rank);
       try {
         const { steps } = await advance(id);
         await Promise.all(steps.map(async (step) => (await bells.stepUnder(parent, step)) || bells.step(step)));

@@ -4,10 +4,12 @@ import { pools, timing } from "../domain/defaults.ts";
 import { invalid } from "../domain/errors.ts";
 import { newId } from "../domain/ids.ts";
 import type { WorkerFleet } from "../leases/fleet.ts";
+import { Progress } from "../leases/progress.ts";
 import { advanceRun } from "../runs/advance.ts";
 import { catalog } from "../../queues/catalog.ts";
 import { openNotices } from "../../queues/notices.ts";
 import { acquireJob } from "../../workers/acquire.ts";
+import { type Drain, openDrain } from "../../workers/drain.ts";
 import { executeJob } from "../../workers/execute.ts";
 import { type Intake, openWorkers } from "../../workers/host.ts";
 import { onwardBells } from "../../workers/onward.ts";
@@ -34,7 +36,7 @@ export async function openWorkerFleet(config: Config, base: Base, driversOf = op
   const drivers = driversOf(config, installation);
   const notices = openNotices(base.redis, (err) => base.log.warn({ err }, "Redis cannot be reached; listening again when it can"));
   return {
-    fleet: { db: base.database.db, bells: base.bells, log: base.log, who: base.who, installation, host: await hostIdentity(config.dataDir), driver: (backend) => drivers.get(backend), notices },
+    fleet: { db: base.database.db, bells: base.bells, log: base.log, who: base.who, installation, host: await hostIdentity(config.dataDir), driver: (backend) => drivers.get(backend), notices, progress: new Progress() },
     backends: drivers.backends,
     close: async () => {
       notices.close();
@@ -63,7 +65,8 @@ export async function openWorker(config: Config, base: Base, options: WorkerOpti
   });
   const detach = new AbortController();
   const giveUp = new AbortController();
-  const workers = openWorkers(base.redis, intakes(config, options, base, fleet, detach.signal, giveUp.signal), base.log);
+  const drains: Drain[] = [];
+  const workers = openWorkers(base.redis, intakes(config, options, base, fleet, drains, detach.signal, giveUp.signal), base.log);
   // Bells for new leases go to who may take them. Where nobody else is, they and probes go on coming here, and the database takes none.
   presence.onWord(({ draining, elsewhere }) => {
     for (const backend of options.backends) workers.rest(catalog.acquire.queue(backend, null), draining && elsewhere.includes(backend));
@@ -76,6 +79,7 @@ export async function openWorker(config: Config, base: Base, options: WorkerOpti
       detach.abort(new Error("this worker stops"));
       const late = setTimeout(() => giveUp.abort(new Error("this worker stops")), timing.shutdown / 2);
       await workers.close();
+      await Promise.race([Promise.all(drains.map((one) => one.idle())), aborted(giveUp.signal)]);
       clearTimeout(late);
       await presence.leave();
       await opened.close();
@@ -101,16 +105,16 @@ export async function runWorker(config: Config, options: WorkerOptions): Promise
   told.done();
 }
 
-function intakes(config: Config, options: WorkerOptions, base: Base, fleet: WorkerFleet, detach: AbortSignal, giveUp: AbortSignal): Intake[] {
+function intakes(config: Config, options: WorkerOptions, base: Base, fleet: WorkerFleet, drains: Drain[], detach: AbortSignal, giveUp: AbortSignal): Intake[] {
   const executions = options.concurrency ?? config.concurrency;
   const hostPaths = allowedHostPaths(config.workspacePaths, config.dataDir);
   const perBackend = options.backends.flatMap((backend): Intake[] => {
     const bound = fleet.driver(backend).facts.placement === "host" ? fleet.host.id : null;
-    const acquire = (host: string | null): Intake => ({
-      queue: catalog.acquire.queue(backend, host),
-      concurrency: pools.steps,
-      processor: acquireJob(fleet, base.bells, backend, host !== null, giveUp),
-    });
+    const acquire = (host: string | null): Intake => {
+      const drain = openDrain(fleet, backend, host !== null, detach);
+      drains.push(drain);
+      return { queue: catalog.acquire.queue(backend, host), concurrency: pools.steps, processor: acquireJob(fleet, base.bells, backend, drain, giveUp) };
+    };
     return [
       acquire(null),
       ...(bound === null ? [] : [acquire(bound)]),
@@ -121,3 +125,5 @@ function intakes(config: Config, options: WorkerOptions, base: Base, fleet: Work
   });
   return [{ queue: catalog.run.queue(), concurrency: pools.runs, processor: runJob(fleet, base.bells) }, ...perBackend];
 }
+
+const aborted = (signal: AbortSignal): Promise<void> => new Promise((resolve) => (signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true })));

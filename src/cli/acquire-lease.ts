@@ -13,6 +13,7 @@ export interface PlaceOptions {
   /** Milliseconds, like the next. */
   readonly queueTimeout?: number;
   readonly maxLife?: number;
+  readonly priority?: number;
 }
 
 /**
@@ -25,6 +26,7 @@ export async function acquireLease(client: Leasehold, options: PlaceOptions, int
     ...(environment === undefined ? {} : { environment: environment.id }),
     ...(options.queueTimeout === undefined ? {} : { queueTimeoutMs: options.queueTimeout }),
     ...(options.maxLife === undefined ? {} : { maxLifeMs: options.maxLife }),
+    ...(options.priority === undefined ? {} : { priority: options.priority }),
   };
   const stop = new AbortController();
   interrupts.onAsked(() => {

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import parseDuration from "parse-duration";
+import { limits } from "../domain/defaults.ts";
 
 /** Parsers of option values. Each says what it wanted. */
 
@@ -18,6 +19,15 @@ export const wholeNumber =
     if (!/^\d+$/.test(text) || !Number.isSafeInteger(n) || n < min) throw new InvalidArgumentError(`Give a whole number from ${min} on.`);
     return n;
   };
+
+/** A number from 1 on, or `none`. */
+export const numberOrNone = (text: string): number | null => (text === "none" ? null : wholeNumber(1)(text));
+
+export function priority(text: string): number {
+  const n = Number(text);
+  if (!/^[+-]?\d+$/.test(text) || n < limits.priorityMin || n > limits.priorityMax) throw new InvalidArgumentError(`Give a whole number from ${limits.priorityMin} to ${limits.priorityMax}.`);
+  return n;
+}
 
 /** `K=V`, as often as wanted. */
 export function variable(text: string, before: Readonly<Record<string, string>> | undefined): Record<string, string> {

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { driverKinds } from "../domain/driver-kind.ts";
 import { exitCodeHelp } from "./exit-codes.ts";
-import { duration } from "./options.ts";
+import { duration, priority } from "./options.ts";
 import { commandAfterDashes, withCommandOptions } from "./program-command.ts";
 
 type Exit = (code: number) => void;
@@ -16,10 +16,10 @@ export function adHocCommands(lease: Command, command: readonly string[] | null,
     .option("--lease <id>", "run it in this ad-hoc lease, and leave that as it is");
   withPlaceOptions(withCommandOptions(exec))
     .addHelpText("after", `\n${exitCodeHelp}`)
-    .action(async (options: Record<string, never> & { lease?: string; env?: string; driver?: string; queueTimeout?: number; maxLife?: number }, self: Command) => {
+    .action(async (options: Record<string, never> & { lease?: string; env?: string; driver?: string; queueTimeout?: number; maxLife?: number; priority?: number }, self: Command) => {
       const wanted = commandAfterDashes(self, command, "leasehold lease exec -- echo hello");
-      if (options.lease !== undefined && (options.env ?? options.driver ?? options.queueTimeout ?? options.maxLife) !== undefined) {
-        self.error("error: --env, --driver, --queue-timeout and --max-life are for a lease of its own; leave them out with --lease");
+      if (options.lease !== undefined && (options.env ?? options.driver ?? options.queueTimeout ?? options.maxLife ?? options.priority) !== undefined) {
+        self.error("error: --env, --driver, --queue-timeout, --max-life and --priority are for a lease of its own; leave them out with --lease");
       }
       exit(await (await import("./commands/lease-exec.ts")).leaseExec(wanted, options));
     });
@@ -40,5 +40,6 @@ const withPlaceOptions = (program: Command): Command =>
     .addOption(new Option("--driver <kind>", "an environment of this kind: the company's default, or the only one").choices(driverKinds).conflicts("env"))
     .option("--queue-timeout <duration>", "how long the lease may wait for its environment", duration)
     .option("--max-life <duration>", "how long the lease may live, however often it is renewed", duration)
+    .option("--priority <n>", "among the company's own: higher goes first, -10 to 10, usually 0", priority)
     .option("--verbose", "say on stderr what the lease waits for, even where that is no terminal")
     .option("--json", "answer in JSON");

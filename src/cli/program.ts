@@ -1,7 +1,8 @@
 import { Command, Option } from "commander";
 import { driverKinds } from "../domain/driver-kind.ts";
 import { exitCodeHelp } from "./exit-codes.ts";
-import { duration, names, wholeNumber } from "./options.ts";
+import { duration, names, priority, wholeNumber } from "./options.ts";
+import { companyCommands } from "./program-companies.ts";
 import { commandAfterDashes, withCommandOptions } from "./program-command.ts";
 import { hostCommands } from "./program-hosts.ts";
 import { environmentCommands, leaseCommands } from "./program-resources.ts";
@@ -40,6 +41,7 @@ export function buildProgram(invocation: Invocation): Command {
   runCommand(program, invocation);
   environmentCommands(program, invocation.exit);
   leaseCommands(program, invocation.command, invocation.exit);
+  companyCommands(program, invocation.exit);
   hostCommands(program, invocation.exit);
 
   program
@@ -82,6 +84,7 @@ function runCommand(program: Command, { command, exit }: Invocation): void {
     .addOption(new Option("--driver <kind>", "an environment of this kind: the company's default, or the only one").choices(driverKinds).conflicts("env"))
     .option("--workspace <dir>", "directory of this machine to copy in (LEASEHOLD_WORKSPACE_PATHS must allow it)")
     .option("--queue-timeout <duration>", "how long the run may wait for its environment", duration)
+    .option("--priority <n>", "among the company's own: higher goes first, -10 to 10, usually 0", priority)
     .option("--key <key>", "idempotency key: the same key gives the same run")
     .option("--detach", "print the run's id and leave")
     .option("--verbose", "say on stderr what the run waits for, even where that is no terminal")

@@ -4,6 +4,7 @@ export type { ExecutionEvent, RunEvent, EventsOptions } from "./events.ts";
 export type { OutputOptions } from "./output.ts";
 export type { ListRunsOptions, Runs } from "./runs.ts";
 export type { Abortable, Keyed } from "./transport.ts";
+export type { Companies } from "./companies.ts";
 export type { Environments } from "./environments.ts";
 export type { AcquireOptions, Leases } from "./leases.ts";
 export type { Hosts } from "./hosts.ts";

@@ -1,3 +1,4 @@
+import { Companies } from "./companies.ts";
 import { Environments } from "./environments.ts";
 import { Executions } from "./executions.ts";
 import { Hosts } from "./hosts.ts";
@@ -25,10 +26,12 @@ export class Leasehold {
   readonly environments: Environments;
   readonly leases: Leases;
   readonly executions: Executions;
+  readonly companies: Companies;
   readonly hosts: Hosts;
 
   constructor(options: LeaseholdOptions) {
     const transport = openTransport(options);
+    this.companies = new Companies(transport);
     this.runs = new Runs(transport);
     this.environments = new Environments(transport);
     this.executions = new Executions(transport);

@@ -14,7 +14,7 @@ export type Iso = string;
 
 /** Why a run or an execution has not started, or a lease has no place yet, in a form for programs and in one for people. */
 export interface Waiting {
-  readonly code: "no_worker" | "draining" | "worker" | "slot" | "provider" | "acquiring" | "workspace" | "starting";
+  readonly code: "no_worker" | "draining" | "worker" | "slot" | "company_limit" | "provider" | "acquiring" | "workspace" | "starting";
   readonly reason: string;
   /** Leases that come before its own for the same environment, where that is what it waits for. */
   readonly ahead?: number;
@@ -58,6 +58,8 @@ export interface RunSummary {
   readonly workspace: { readonly kind: string; readonly path?: string };
   readonly timeoutMs: number;
   readonly queueTimeoutMs: number;
+  /** Among the company's own: higher goes first. */
+  readonly priority: number;
   readonly outputLimit: number;
   readonly idempotencyKey: string;
   /** The producer's own ids, as it gave them. */
@@ -165,6 +167,8 @@ export interface LeaseSummary {
   readonly idempotencyKey: string | null;
   /** Id of the machine the lease is bound to. */
   readonly host: string | null;
+  /** Among the company's own: higher goes first. */
+  readonly priority: number;
   readonly fence: number;
   readonly target: { readonly transport: string; readonly cwd: string; readonly shell: string } | null;
   readonly ending: LeaseEnding | null;
@@ -191,6 +195,17 @@ export interface Lease extends LeaseSummary {
   /** Null once it has its place, or never will. */
   readonly waiting: Waiting | null;
   readonly events: readonly LeaseEvent[];
+}
+
+/** What a company may have of the fleet at once, and has. */
+export interface Company {
+  readonly id: string;
+  readonly name: string;
+  /** Leases that may own a resource at once, over all environments; null is unbounded. */
+  readonly maxLeases: number | null;
+  readonly usedLeases: number;
+  readonly waitingLeases: number;
+  readonly createdAt: Iso;
 }
 
 /** A machine that runs workers. */

@@ -7,6 +7,7 @@ export interface Activity {
   readonly companyId: string;
   readonly action:
     | "environment.created"
+    | "company.limit_changed"
     | "environment.probed"
     | "environment.probed_unsaved"
     | "environment.default_changed"

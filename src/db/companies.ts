@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
-import { and, eq, type InferSelectModel } from "drizzle-orm";
+import { and, asc, eq, getTableColumns, gt, type InferSelectModel, sql } from "drizzle-orm";
 import { newId } from "../domain/ids.ts";
 import { invalid } from "../domain/errors.ts";
 import type { Db } from "./client.ts";
-import { apiTokens, companies } from "./schema.ts";
+import { apiTokens, companies, ownsSlotSql } from "./schema.ts";
 
 export type Company = InferSelectModel<typeof companies>;
 
@@ -29,6 +29,46 @@ export async function getCompany(db: Db, id: string): Promise<Company> {
   const [row] = await db.select().from(companies).where(eq(companies.id, id));
   if (row === undefined) throw invalid("company_not_found", `no company ${id}`, { status: 404 });
   return row;
+}
+
+/** A company, and how many of its leases own a resource or may, and how many wait for one. */
+export type CompanyUse = Company & { readonly used: number; readonly waiting: number };
+
+const companyUse = {
+  ...getTableColumns(companies),
+  used: sql<number>`(select count(*)::int from environment_leases l where l.company_id = companies.id and ${ownsSlotSql})`,
+  waiting: sql<number>`coalesce(waiting.n, 0)`,
+};
+
+/** Of all companies at once: no index finds one company's among the leases that wait for any backend. */
+const waitingLeases = sql`(select company_id, count(*)::int as n from environment_leases where status = 'requested' and fence = 0 group by company_id) waiting`;
+const isItsOwn = sql`waiting.company_id = companies.id`;
+
+/** A page of all companies, by name. */
+export async function listCompanies(db: Db, page: { after?: string | undefined; limit: number }): Promise<CompanyUse[]> {
+  return db
+    .select(companyUse)
+    .from(companies)
+    .leftJoin(waitingLeases, isItsOwn)
+    .where(page.after === undefined ? undefined : gt(companies.name, page.after))
+    .orderBy(asc(companies.name))
+    .limit(page.limit);
+}
+
+/** The company of this name. Throws `invalid` (404) when there is none. */
+export async function getCompanyUse(db: Db, name: string): Promise<CompanyUse> {
+  const [row] = await db.select(companyUse).from(companies).leftJoin(waitingLeases, isItsOwn).where(eq(companies.name, name));
+  if (row === undefined) throw invalid("company_not_found", `no company ${name}`, { status: 404 });
+  return row;
+}
+
+/**
+ * Bounds the leases that a company may have at once; null for as many as come. Ends nothing: a company that has more keeps
+ * them, and gets no more until enough of them have ended. Throws `invalid` (404) when there is no company of this name.
+ */
+export async function setCompanyLimit(db: Db, name: string, maxLeases: number | null): Promise<CompanyUse> {
+  await db.update(companies).set({ maxLeases }).where(eq(companies.name, name));
+  return getCompanyUse(db, name);
 }
 
 /** Which environment runs get that name none; null for the company's local one. The environment must be the company's. */

@@ -4,7 +4,7 @@ import type { Db } from "./client.ts";
 import { isSilentSql } from "./hosts.ts";
 import type { Lease } from "./leases.ts";
 import { decode, rowsOf, textOrNull } from "./rows.ts";
-import { leases } from "./schema.ts";
+import { hostKeySql, leases, nobodySql } from "./schema.ts";
 import type { Served } from "./workers.ts";
 
 /**
@@ -24,10 +24,35 @@ export async function takeDueRuns(db: Db): Promise<{ id: string; version: number
   const rows = await rowsOf(
     db,
     sql`update runs set due_at = ${at(timing.ringAgain)} where id = any(array(
-          select id from runs where due_at is not null and due_at <= ${now} order by due_at limit ${batch} for update skip locked
+          select id from runs where due_at is not null and (phase <> 'accepted' or overdue or cancel_requested_at is not null) and due_at <= ${now}
+            order by due_at limit ${batch} for update skip locked
         )) returning id, version`,
   );
   return rows.map((r) => ({ id: String(r["id"]), version: Number(r["version"]) }));
+}
+
+/**
+ * Of each company's accepted runs, the oldest that want their first decision, with their place among them. Those behind are
+ * rung for when they are the oldest: else thousands that wait in the queue as they should would be rung for every few seconds.
+ */
+export async function takeDueAccepted(db: Db): Promise<{ id: string; rank: number }[]> {
+  const rows = await rowsOf(
+    db,
+    sql`with recursive waiting (company_id) as (
+          (select company_id from runs where phase = 'accepted' order by company_id limit 1)
+          union all
+          select (select r.company_id from runs r where r.phase = 'accepted' and r.company_id > waiting.company_id order by r.company_id limit 1) from waiting
+          where waiting.company_id is not null
+        ), ranked as materialized (
+          select oldest.id, oldest.due_at, (row_number() over (partition by waiting.company_id order by oldest.id))::int as rank from waiting cross join lateral (
+            select r.id, r.due_at from runs r where r.company_id = waiting.company_id and r.phase = 'accepted' order by r.id limit ${sql.raw(String(limits.runsRung))}
+          ) oldest
+        ), due as (
+          select r.id from runs r where r.id = any(array(select id from ranked where due_at <= ${now})) and r.phase = 'accepted' for update skip locked
+        )
+        update runs set due_at = ${at(timing.ringAgain)} from ranked where runs.id = ranked.id and runs.id = any(array(select id from due)) returning runs.id, ranked.rank`,
+  );
+  return rows.map((r) => ({ id: String(r["id"]), rank: Number(r["rank"]) }));
 }
 
 /** Runs whose phase's time is over become overdue, and due. */
@@ -96,9 +121,11 @@ export async function waitingAcquires(db: Db, served: readonly Served[]): Promis
   const rows = await rowsOf(
     db,
     sql`select backend, host from (values ${list}) as p (backend, host) where exists (
-          select 1 from environment_leases l where l.backend = p.backend and l.status in ('requested', 'acquiring')
-            and l.host is not distinct from p.host and (l.due_at is null or l.due_at <= ${now})
-            and (l.claim_until is null or l.claim_until < ${now}))`,
+          select 1 from environment_leases l where l.backend = p.backend and ${hostKeySql} = coalesce(p.host, ${nobodySql}) and l.status = 'requested'
+            and (l.due_at is null or l.due_at <= ${now}))
+          or exists (
+          select 1 from environment_leases l where l.backend = p.backend and ${hostKeySql} = coalesce(p.host, ${nobodySql}) and l.status = 'acquiring'
+            and coalesce(l.due_at, l.requested_at) <= ${now} and (l.claim_until is null or l.claim_until < ${now}))`,
   );
   return rows.map((r) => ({ backend: String(r["backend"]), host: textOrNull(r["host"]) }));
 }

@@ -26,6 +26,8 @@ export interface LeaseMove {
   readonly patch?: LeasePatch;
   /** For `expire`: not if it has been renewed since `lease` was read. A renewal that was granted holds. */
   readonly unlessRenewed?: boolean;
+  /** A statement that changes something else along with it. Where it gives no row, nothing happens to the lease either. */
+  readonly onlyWith?: SQL;
 }
 
 /** Inserts a lease in `requested`, with its first event. */
@@ -74,7 +76,7 @@ function moveStatement(lease: Lease, move: LeaseMove, next: Next, eventId: strin
   // A run waits for its lease's next state: whatever changes it makes the run due, in the same statement.
   const wakes = lease.runId !== null && changesForRun(lease.state, next.to);
   return sql`
-    with moved as (
+    with ${move.onlyWith === undefined ? sql`` : sql`along as (${move.onlyWith}), `}moved as (
       update environment_leases l set ${set} where l.id = ${lease.id} and l.fence = ${lease.fence} and ${guard} returning l.*
     ), noted as (
       insert into lease_events (id, lease_id, event, from_state, to_state, fence, who, why)
@@ -131,6 +133,7 @@ function effectOf(state: LeaseState, move: LeaseMove, { rule, to }: Next): { set
     .set("fence", rule.fence ? sql`l.fence + 1` : sql`l.fence`)
     .set("updated_at", sql`clock_timestamp()`);
   if (move.unlessRenewed === true) guard.push(sql`l.expires_at <= clock_timestamp()`);
+  if (move.onlyWith !== undefined) guard.push(sql`exists (select 1 from along)`);
   const held = sql`l.claim_token = ${claim?.token} and l.claim_until > clock_timestamp()`;
   const unclaim = () => set.set("claim_owner", sql`null`).set("claim_token", sql`null`).set("claim_until", sql`null`);
   const free = sql`(l.claim_until is null or l.claim_until < clock_timestamp())`;

@@ -1,6 +1,6 @@
 import { and, desc, eq, getTableColumns, lt, ne, type InferSelectModel, type SQL, sql } from "drizzle-orm";
 import type { Claim } from "../domain/claim.ts";
-import { timing } from "../domain/defaults.ts";
+import { limits, timing } from "../domain/defaults.ts";
 import { invalid, stale } from "../domain/errors.ts";
 import { newId } from "../domain/ids.ts";
 import type { RunRequest } from "../domain/request.ts";
@@ -46,6 +46,15 @@ export async function acceptRun(db: Db, companyId: string, key: string, hash: Bu
     throw invalid("idempotency_key_reused", `idempotency key ${key} belongs to run ${old.id}, which asks for something else; use another key`, { status: 409 });
   }
   return { run: old, fresh: false };
+}
+
+/** The place of a company's newest accepted run among those that wait for a decision: 1 for the only one. Counted no further than is worth telling apart. */
+export async function rankOfAccepted(db: Db, companyId: string): Promise<number> {
+  const [row] = await rowsOf(
+    db,
+    sql`select count(*)::int as n from (select 1 from runs where company_id = ${companyId} and phase = 'accepted' limit ${sql.raw(String(limits.runRank))}) counted`,
+  );
+  return Math.max(1, Number(row?.["n"]));
 }
 
 /** A run without its stdin, which may be a megabyte and matters only to whoever starts the command; empty where there is one. */

@@ -20,6 +20,9 @@ export interface AcquireBell {
   readonly cause: string;
 }
 
+/** The cause of the first bell of every run; rung again by the reaper, it is the same one. */
+export const acceptedCause = "accepted";
+
 /**
  * Doorbells. The row is the truth; a bell only says "look". A bell that cannot be rung is logged and forgotten: the
  * reaper rings again. So none of these throws.
@@ -27,8 +30,11 @@ export interface AcquireBell {
 export interface Bells {
   /** Whether a bell rung now would be heard. */
   heard(): Promise<boolean>;
-  /** `cause` tells two reasons to look apart, so that the second rings too. */
-  run(id: string, cause: string): Promise<void>;
+  /**
+   * `cause` tells two reasons to look apart, so that the second rings too. `rank` is given for a run that nobody has decided
+   * about yet: its place among its company's. Lower goes first, and without one, it is about a run that is under way: before all.
+   */
+  run(id: string, cause: string, rank?: number): Promise<void>;
   step(bell: StepBell | AcquireBell): Promise<void>;
   /** Whoever watches this run, or this execution by itself, should look at it now. Said by `run` too. */
   moved(id: string): Promise<void>;

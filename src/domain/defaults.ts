@@ -130,9 +130,16 @@ export const limits = {
   argument: 131_071,
   /** Bytes of an HTTP body. */
   body: 8 * MiB,
+  /** Priorities of a company's own leases; higher goes first, 0 when the request does not say. */
+  priorityMin: -10,
+  priorityMax: 10,
   /** Rows in one page of a listing. */
   page: 50,
   pageMax: 200,
+  /** Of a company's accepted runs, so many are rung for again, the oldest. */
+  runsRung: 50,
+  /** A run is rung for behind as many of its company's as wait for a decision, counted up to this. */
+  runRank: 1000,
   /** Rows one sweep takes of each kind. */
   sweepBatch: 1000,
   /** Claims that one statement extends, at most. */
@@ -145,9 +152,11 @@ export const pools = {
   /** Connections a process holds to Postgres, at most. */
   postgres: 10,
   /** Runs a worker process decides at once. */
-  runs: 16,
+  runs: 4,
   /** Acquires, realizes and releases a worker process does at once, each. */
   steps: 8,
+  /** Leases of a backend that a company may have on their way to a started command or back, for each worker process there: with as many it gets no further one. */
+  onTheirWay: 4,
   /** Executions a worker process follows at once. */
   executions: 100,
 } as const;

@@ -51,12 +51,22 @@ const tooMuch = { path: ["env"], message: `together with the arguments is more t
 /** Milliseconds to wait for an environment. */
 const queueTimeoutMs = z.number().int().min(1).max(timing.runTimeoutMax).default(timing.queueWait);
 
+/** Among a company's own: higher goes first. Left out when it is 0, so that an older worker takes what asks for nothing new. */
+const priority = z
+  .number()
+  .int()
+  .min(limits.priorityMin)
+  .max(limits.priorityMax)
+  .optional()
+  .transform((n) => (n === 0 ? undefined : n));
+
 /** What a producer asks for: one command in one environment. References instead of secrets. */
 export const runRequest = z
   .strictObject({
     ...command,
     workspace: workspaceSource.default({ kind: "none" }),
     queueTimeoutMs,
+    priority,
     /** The environment asked for at each level; the first given wins. */
     environment: z
       .strictObject({
@@ -85,6 +95,7 @@ export const leaseRequest = z.strictObject({
   /** Name or id; without it the company's default, else its local one. */
   environment: text(200).optional(),
   queueTimeoutMs,
+  priority,
   /** Milliseconds from `active` on after which no renewal helps. */
   maxLifeMs: z.number().int().min(1).max(timing.adHocLifeMax).default(timing.adHocLife),
 });

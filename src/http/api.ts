@@ -4,6 +4,7 @@ import { limits } from "../domain/defaults.ts";
 import { invalid } from "../domain/errors.ts";
 import { authenticate } from "./authenticate.ts";
 import { boardRoutes } from "./board.ts";
+import { companyRoutes } from "./companies.ts";
 import { defaultEnvironmentRoutes } from "./default-environment.ts";
 import { environmentProbeRoutes } from "./environment-probes.ts";
 import { environmentRoutes } from "./environments.ts";
@@ -32,6 +33,7 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
   environmentRoutes(api, parts);
   environmentProbeRoutes(api, parts);
   defaultEnvironmentRoutes(api, parts);
+  companyRoutes(api, parts);
   leaseRoutes(api, parts);
   executionRoutes(api, parts);
   hostRoutes(api, parts);

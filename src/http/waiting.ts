@@ -1,7 +1,6 @@
 import type { Waiting } from "../client/wire.ts";
 import type { Db } from "../db/client.ts";
-import { findEnvironment } from "../db/environments.ts";
-import { queuePosition } from "../db/lease-claims.ts";
+import { queuePosition } from "../db/next-lease.ts";
 import type { Execution } from "../db/executions.ts";
 import { findLease, type Lease } from "../db/leases.ts";
 import type { RunSituation } from "../db/runs.ts";
@@ -49,10 +48,12 @@ export async function waitingForLease(db: Db, lease: Lease): Promise<Waiting | n
     return { code: "acquiring", reason: `its place is being made${tries}` };
   }
   if (lease.fence > 0) return { code: "provider", reason: "the provider is full; it is asked again" };
-  const { ahead, used, maxLeases } = await queuePosition(db, lease);
-  if (maxLeases !== null && (used >= maxLeases || ahead > 0)) {
-    const environment = lease.environmentId === null ? undefined : await findEnvironment(db, lease.companyId, lease.environmentId);
-    return { code: "slot", reason: `waits for a slot of environment ${environment?.name ?? "?"} (max ${maxLeases}): ${ahead} ahead`, ahead };
+  const { ahead, environment, company } = await queuePosition(db, lease);
+  if (company.maxLeases !== null && company.used >= company.maxLeases) {
+    return { code: "company_limit", reason: `waits for a place: company limit, ${company.used} of ${company.maxLeases} used; ${ahead} ahead`, ahead };
+  }
+  if (environment.maxLeases !== null && (environment.used >= environment.maxLeases || ahead > 0)) {
+    return { code: "slot", reason: `waits for a slot of environment ${environment.name} (max ${environment.maxLeases}): ${ahead} ahead`, ahead };
   }
   return { code: "worker", reason: `waits for a worker of ${lease.backend}` };
 }

@@ -8,39 +8,46 @@ import { isKind, LeaseholdError, reasonOf } from "../domain/errors.ts";
 import type { Driver } from "../drivers/driver.ts";
 import { callDriver } from "./call.ts";
 import type { WorkerFleet } from "./fleet.ts";
+import { inLine } from "./in-line.ts";
 import { keepClaim } from "./keep-claim.ts";
 import { noteActivity } from "./note-activity.ts";
 
-/**
- * Takes the next due lease of a backend and brings it to `active`. False when there was none to take.
- *
- * The resource key was durable before this; the driver's acquire is idempotent by it. So a worker that dies anywhere in
- * here leaves a row that the next claimer finishes, and no second resource (I1, I2).
- */
-export async function acquireNext(fleet: WorkerFleet, backend: string, bound: boolean): Promise<boolean> {
+/** Claims the next due lease of a backend, when called, for a worker to bring it to `active`. Null when there is none to take. */
+export function nextLeases(fleet: WorkerFleet, backend: string, bound: boolean): () => Promise<Claimed | null> {
   const driver = fleet.driver(backend);
-  const claim = newClaim(fleet.who);
-  const lease = await claimNextLease(
-    fleet.db,
-    {
+  return inLine(async () => {
+    const claim = newClaim(fleet.who);
+    const scope = {
       backend,
       host: fleet.host.id,
       bound,
       binds: driver.facts.placement === "host",
       lapseMs: driver.facts.fencing === "clock" ? driver.facts.callTimeoutMs : 0,
-    },
-    claim,
-    fleet.who,
-  );
-  if (lease === null) return false;
+    };
+    const lease = await claimNextLease(fleet.db, scope, claim, fleet.who);
+    return lease === null ? null : { lease, claim };
+  });
+}
+
+export interface Claimed {
+  readonly lease: Lease;
+  readonly claim: Claim;
+}
+
+/**
+ * Brings a claimed lease to `active`.
+ *
+ * The resource key was durable before this; the driver's acquire is idempotent by it. So a worker that dies anywhere in
+ * here leaves a row that the next claimer finishes, and no second resource (I1, I2).
+ */
+export async function acquireClaimed(fleet: WorkerFleet, { lease, claim }: Claimed): Promise<void> {
   try {
-    await acquire(fleet, driver, lease, claim);
+    await acquire(fleet, fleet.driver(lease.backend), lease, claim);
   } catch (error) {
     // Somebody ended the lease while we made its resource; whoever releases it finds the resource by its key.
     if (!isKind(error, "stale")) throw error;
     fleet.log.info({ lease: lease.id, fence: lease.fence }, `left lease alone: ${error.message}`);
   }
-  return true;
 }
 
 async function acquire(fleet: WorkerFleet, driver: Driver, lease: Lease, claim: Claim): Promise<void> {

@@ -45,7 +45,7 @@ export async function bringToRunning(work: Attempt): Promise<boolean> {
 }
 
 async function start(work: Attempt, spec: CommandSpec): Promise<boolean> {
-  const { fleet, place, caller, claim, kill, state } = work;
+  const { fleet, lease, place, caller, claim, kill, state } = work;
   const reason = kill.reason;
   // A command that could be started when the intent was written may not be any more: its environment can be changed.
   const never: Outcome | null = reason === null ? refusal(work, spec) : outcomeBeforeStart(reason);
@@ -58,6 +58,7 @@ async function start(work: Attempt, spec: CommandSpec): Promise<boolean> {
     return false;
   }
   state.current = await moveExecution(fleet.db, state.current, "started", claim);
+  fleet.progress.made(lease.backend);
   // Who watches need not wait for its first byte to see that it runs.
   await fleet.bells.moved(state.current.runId ?? state.current.id);
   return true;

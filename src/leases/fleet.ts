@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Db } from "../db/client.ts";
 import type { Bells } from "../domain/bells.ts";
 import type { Driver } from "../drivers/driver.ts";
+import type { Progress } from "./progress.ts";
 
 /** What the use cases are given: the parts of one process of the fleet. */
 export interface Fleet {
@@ -20,6 +21,8 @@ export interface WorkerFleet extends Fleet {
   driver(backend: string): Driver;
   /** Tells where executions of this process hear that their row wants a look. */
   readonly notices: ExecutionNotices;
+  /** Tells where leases are taken that one has got on here. */
+  readonly progress: Progress;
 }
 
 /** Notices about executions, as this process hears them. */

@@ -1,5 +1,5 @@
 import { openExecutions } from "../db/executions.ts";
-import { claimRelease, countsSlots } from "../db/lease-claims.ts";
+import { claimRelease, countsPlaces } from "../db/lease-claims.ts";
 import { extendLeaseClaim, type Lease, moveLease } from "../db/leases.ts";
 import { isOutage } from "../db/retry.ts";
 import { inMs } from "../db/rows.ts";
@@ -35,10 +35,11 @@ export async function releaseLease(fleet: WorkerFleet, leaseId: string, stop: Ab
     const driver = fleet.driver(lease.backend);
     await callDriver(fleet, driver, lease, signal, (context) => driver.release(context, { key: lease.resourceKey, handle: lease.handle })).catch(unlessGone);
     const done = await moveLease(fleet.db, lease, { event: "cleaned", who: fleet.who, claim });
+    fleet.progress.made(done.backend);
     await noteActivity(fleet, done, "environment.lease_released");
     if (done.runId !== null) await fleet.bells.run(done.runId, `lease-${done.state}-${done.fence}`);
-    // A slot is free: where they are counted somebody may wait for it.
-    if (await countsSlots(fleet.db, done)) await fleet.bells.step({ verb: "acquire", backend: done.backend, host: null, cause: done.id });
+    // A place is free: where they are counted somebody may wait for it.
+    if (await countsPlaces(fleet.db, done)) await fleet.bells.step({ verb: "acquire", backend: done.backend, host: null, cause: done.id });
   } catch (error) {
     if (isKind(error, "stale")) {
       fleet.log.info({ lease: lease.id, fence: lease.fence }, `left lease alone: ${error.message}`);

@@ -43,7 +43,7 @@ export async function requestAdHocLease(
   }
 }
 
-function rowFor(companyId: string, environment: Environment, { queueTimeoutMs, maxLifeMs }: LeaseRequest) {
+function rowFor(companyId: string, environment: Environment, { queueTimeoutMs, maxLifeMs, priority = 0 }: LeaseRequest) {
   const id = newId();
   return {
     id,
@@ -58,6 +58,7 @@ function rowFor(companyId: string, environment: Environment, { queueTimeoutMs, m
     config: environment.config,
     // From here on every try to acquire asks the provider for the same name (I1).
     resourceKey: id,
+    priority,
     queueDeadline: inMs(queueTimeoutMs) as never,
     maxLifeMs,
     // Counted anew when it becomes active.

@@ -28,6 +28,7 @@ export async function requestLease(db: Db, run: Run, environment: Environment, w
       provider: environment.backend.replace(/^sandbox-/, ""),
       config: environment.config,
       resourceKey: id,
+      priority: request.priority ?? 0,
       queueDeadline: inMs(request.queueTimeoutMs) as never,
       maxExpiresAt: inMs(life) as never,
     },

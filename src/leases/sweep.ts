@@ -1,11 +1,12 @@
-import { abandonedReleases, expiredLeases, markOverdueRuns, type Purged, purgeEnded, renewWaiting, stuckLeases, takeDueExecutions, takeDueReleases, takeDueRuns, unacquiredLeases, unqueuedLeases, waitingAcquires } from "../db/due.ts";
 import type { ClockReading } from "../db/clock-jump.ts";
+import { abandonedReleases, expiredLeases, markOverdueRuns, type Purged, purgeEnded, renewWaiting, stuckLeases, takeDueAccepted, takeDueExecutions, takeDueReleases, takeDueRuns, unacquiredLeases, unqueuedLeases, waitingAcquires } from "../db/due.ts";
 import { tick } from "../db/installation.ts";
 import { type Lease, type LeaseMove, moveLease, moveLeases } from "../db/leases.ts";
 import { inMs } from "../db/rows.ts";
 import { livingBackends, purgeWorkers } from "../db/workers.ts";
 import { pools, timing } from "../domain/defaults.ts";
 import { isKind } from "../domain/errors.ts";
+import { acceptedCause } from "../domain/bells.ts";
 import type { LeaseEvent } from "../domain/lease.ts";
 import type { Fleet } from "./fleet.ts";
 
@@ -103,17 +104,19 @@ let nextCause = 0;
 async function ringDue(fleet: Fleet): Promise<number> {
   nextCause = (nextCause + 1) % acquireCauses;
   const { db, bells } = fleet;
-  const [runs, releases, executions, acquires] = await Promise.all([
+  const [accepted, runs, releases, executions, acquires] = await Promise.all([
+    takeDueAccepted(db),
     takeDueRuns(db),
     takeDueReleases(db),
     takeDueExecutions(db),
     livingBackends(db).then((served) => waitingAcquires(db, served)),
   ]);
   await Promise.all([
+    ...accepted.map((r) => bells.run(r.id, acceptedCause, r.rank)),
     ...runs.map((r) => bells.run(r.id, `due-${r.version}`)),
     ...releases.map((r) => bells.step({ verb: "release", ...r })),
     ...executions.map((x) => bells.step({ verb: "execute", ...x })),
     ...acquires.map((a) => bells.step({ verb: "acquire", ...a, cause: `due-${nextCause}` })),
   ]);
-  return runs.length + releases.length + executions.length + acquires.length;
+  return accepted.length + runs.length + releases.length + executions.length + acquires.length;
 }

@@ -1,7 +1,7 @@
 import { getCompany } from "../db/companies.ts";
 import type { Db } from "../db/client.ts";
-import { acceptRun as writeDown, type Run } from "../db/runs.ts";
-import type { Bells } from "../domain/bells.ts";
+import { acceptRun as writeDown, rankOfAccepted, type Run } from "../db/runs.ts";
+import { acceptedCause, type Bells } from "../domain/bells.ts";
 import { parse } from "../domain/parse.ts";
 import { idempotencyKey, runRequest } from "../domain/request.ts";
 import { requestHash } from "../domain/request-hash.ts";
@@ -17,9 +17,17 @@ export async function acceptRun(db: Db, companyId: string, key: string, request:
   return writeDown(db, companyId, goodKey, requestHash(wanted), wanted);
 }
 
+/** Whether nothing of its company's waits for a decision before this run. Else it is rung for behind that: so companies take turns at decisions too. */
+export async function isFirstOrRungFor({ db, bells }: { db: Db; bells: Bells }, run: Run): Promise<boolean> {
+  if (run.phase !== "accepted") return true;
+  const rank = await rankOfAccepted(db, run.companyId);
+  if (rank > 1) await bells.run(run.id, acceptedCause, rank);
+  return rank === 1;
+}
+
 /** Accepts a run and rings for it. */
 export async function submitRun(parts: { db: Db; bells: Bells }, companyId: string, key: string, request: unknown): Promise<{ run: Run; fresh: boolean }> {
   const accepted = await acceptRun(parts.db, companyId, key, request);
-  if (accepted.fresh) await parts.bells.run(accepted.run.id, "accepted");
+  if (accepted.fresh && (await isFirstOrRungFor(parts, accepted.run))) await parts.bells.run(accepted.run.id, acceptedCause, 1);
   return accepted;
 }

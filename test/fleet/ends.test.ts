@@ -9,7 +9,8 @@ import { findExecution } from "../../src/db/executions.ts";
 import { findLease } from "../../src/db/leases.ts";
 import { claimStep, endStep } from "../../src/db/runs.ts";
 import { newClaim } from "../../src/domain/claim.ts";
-import { acquireNext } from "../../src/leases/acquire.ts";
+import { acquireClaimed, nextLeases } from "../../src/leases/acquire.ts";
+import type { WorkerFleet } from "../../src/leases/fleet.ts";
 import { readOutput } from "../../src/db/output.ts";
 import { cancelRun } from "../../src/runs/cancel.ts";
 import { eventually } from "../support/eventually.ts";
@@ -41,6 +42,13 @@ const nothingLeft = () => eventually(async () => expect(await leftovers(stack.co
 
 /** Background, setsid, double-forked and TERM-ignoring children, each a sleep that nobody waits for. */
 const family = `sleep 600 & setsid sleep 601 & (setsid sh -c 'sleep 602 &' &) ; sh -c 'trap "" TERM; sleep 603; sleep 604' & echo up; wait`;
+
+/** Takes the next lease to active; false when there is none. */
+async function acquireOne(fleet: WorkerFleet): Promise<boolean> {
+  const claimed = await nextLeases(fleet, "local", false)();
+  if (claimed !== null) await acquireClaimed(fleet, claimed);
+  return claimed !== null;
+}
 
 describe("cancel", () => {
   it("I4: a run nobody has looked at yet", async () => {
@@ -282,7 +290,7 @@ describe("a host path as workspace", () => {
     await stack.worker({ backends: [] });
     const run = await stack.submit({ command: ["ls"], workspace: { kind: "host_path", path: join(process.cwd(), "examples/roman") } });
     const acquirer = await openWorkerFleet(stack.config, stack.base);
-    await eventually(async () => expect(await acquireNext(acquirer.fleet, "local", false)).toBe(true));
+    await eventually(async () => expect(await acquireOne(acquirer.fleet)).toBe(true));
     await eventually(async () => expect((await stack.situation(run.id)).run.phase).toBe("realizing"));
     expect(await claimStep(stack.base.database.db, run.id, "realizing", newClaim("dead"))).not.toBeNull();
     await stack.base.database.db.execute(sql`update runs set claim_until = clock_timestamp() - interval '1 second', due_at = clock_timestamp()`);
@@ -310,7 +318,7 @@ describe("a step that failed for now", () => {
     await stack.worker({ backends: [] });
     const run = await stack.submit({ command: ["ls"], workspace: { kind: "host_path", path: process.cwd() } });
     const place = await openWorkerFleet(stack.config, stack.base);
-    await eventually(async () => expect(await acquireNext(place.fleet, "local", false)).toBe(true));
+    await eventually(async () => expect(await acquireOne(place.fleet)).toBe(true));
     await eventually(async () => expect((await stack.situation(run.id)).run.phase).toBe("realizing"));
     const claim = newClaim("me");
     const claimed = await claimStep(db, run.id, "realizing", claim);

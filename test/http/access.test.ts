@@ -29,7 +29,7 @@ afterAll(async () => {
 });
 
 interface Route {
-  readonly method: "GET" | "POST" | "PUT";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH";
   readonly path: string;
   /** Status for acme's producer and operator. */
   readonly own: number;

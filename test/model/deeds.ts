@@ -1,6 +1,6 @@
 import { isKind } from "../../src/domain/errors.ts";
 import type { RunRequestInput } from "../../src/domain/request.ts";
-import { acquireNext } from "../../src/leases/acquire.ts";
+import { acquireClaimed, nextLeases } from "../../src/leases/acquire.ts";
 import { cancelExecution } from "../../src/leases/cancel-execution.ts";
 import { execute } from "../../src/leases/execute.ts";
 import type { WorkerFleet } from "../../src/leases/fleet.ts";
@@ -37,7 +37,10 @@ async function work(fleet: WorkerFleet, { verb, id, host }: Bell, stop: AbortSig
       return;
     }
     case "acquire":
-      while (!stop.aborted && (await acquireNext(fleet, backend, host !== null)));
+      {
+        const next = nextLeases(fleet, backend, host !== null);
+        for (let claimed = await next(); claimed !== null; claimed = stop.aborted ? null : await next()) await acquireClaimed(fleet, claimed);
+      }
       return;
     case "realize":
       return realizeRun(fleet, emptyWorkspaces, id, stop);

@@ -16,6 +16,7 @@ import { instantCommands } from "../../src/drivers/fake/instant.ts";
 import { seenFence } from "../../src/drivers/fake/instant-fence.ts";
 import { directoryProvider } from "../../src/drivers/fake/provider.ts";
 import type { WorkerFleet } from "../../src/leases/fleet.ts";
+import { Progress } from "../../src/leases/progress.ts";
 import { endCalm } from "../support/calm.ts";
 import { freshDatabase } from "../support/database.ts";
 import { quietLog } from "../support/quiet-log.ts";
@@ -246,6 +247,7 @@ export class World {
       driver: () => own,
       // What is told to processes at work is always lost; they look for themselves when they extend their claim.
       notices: { onExecution: () => () => {} },
+      progress: new Progress(),
     };
   }
 

@@ -8,7 +8,9 @@ import { beatWorker } from "../../src/db/workers.ts";
 import { newId } from "../../src/domain/ids.ts";
 import type { Driver } from "../../src/drivers/driver.ts";
 import type { WorkerFleet } from "../../src/leases/fleet.ts";
+import { Progress } from "../../src/leases/progress.ts";
 import { acquireJob } from "../../workers/acquire.ts";
+import { openDrain } from "../../workers/drain.ts";
 import { openWorkers } from "../../workers/host.ts";
 import { quietLog } from "./quiet-log.ts";
 
@@ -18,8 +20,8 @@ export async function startProber(db: Db, address: RedisAddress, driver: Driver,
   const notices = openNotices(address, () => {});
   const stop = new AbortController();
   const host = { id: newId(), name: hostname() };
-  const fleet: WorkerFleet = { db, bells, log: quietLog, who: "prober", installation: newId(), host, driver: () => driver, notices };
-  const processor = acquireJob(fleet, bells, backend, false, stop.signal);
+  const fleet: WorkerFleet = { db, bells, log: quietLog, who: "prober", installation: newId(), host, driver: () => driver, notices, progress: new Progress() };
+  const processor = acquireJob(fleet, bells, backend, openDrain(fleet, backend, false, stop.signal), stop.signal);
   const workers = openWorkers(address, [{ queue: catalog.acquire.queue(backend, null), concurrency: 2, processor }], quietLog);
   await beatWorker(db, { id: newId(), host: host.id, hostName: host.name, pid: process.pid, version: "test", backends: [backend] });
   return {

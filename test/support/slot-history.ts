@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { sql, type SQL } from "drizzle-orm";
 import type { Db } from "../../src/db/client.ts";
 
 /** What an environment's leases did to its slots, from their events. */
@@ -15,26 +15,42 @@ export interface SlotHistory {
  * given after another's end was committed is later than that end, so what overlaps here did overlap.
  */
 export async function slotHistory(db: Db, environmentId: string): Promise<SlotHistory> {
-  const rows = [
-    ...(await db.execute(sql`
-      select l.id::text, extract(epoch from l.requested_at)::float8 as requested,
+  const rows = await leasesWhere(db, sql`l.environment_id = ${environmentId}`);
+  const owners = rows.filter((row) => row.claimed !== null);
+  return {
+    most: most(rows),
+    requested: rows.map((row) => row.id),
+    claimed: owners.toSorted((a, b) => (String(a.claimed) < String(b.claimed) ? -1 : 1)).map((row) => row.id),
+  };
+}
+
+/** The most leases that owned a place at one moment, of those (`l`) that the condition names. */
+export const mostAtOnce = async (db: Db, where: SQL): Promise<number> => most(await leasesWhere(db, where));
+
+/** Moments as text: Postgres keeps the microseconds that a Date would cut. */
+interface Owned {
+  readonly id: string;
+  readonly claimed: string | null;
+  readonly ended: string | null;
+}
+
+async function leasesWhere(db: Db, where: SQL): Promise<Owned[]> {
+  const rows = await db.execute(sql`
+      select l.id::text,
         (select min(e.at) from lease_events e where e.lease_id = l.id and e.event = 'claim')::text as claimed,
         (select max(e.at) from lease_events e where e.lease_id = l.id and e.to_state in ('released', 'expired', 'failed'))::text as ended
-      from environment_leases l where l.environment_id = ${environmentId} order by l.requested_at, l.id`)),
-  ];
-  const owners = rows.filter((row) => row["claimed"] !== null);
-  // As text, Postgres keeps the microseconds that a Date would cut.
-  const text = (row: Record<string, unknown>, name: string): string => row[name] as string;
-  const changes = owners.flatMap((row) => [{ at: text(row, "claimed"), by: 1 }, ...(row["ended"] === null ? [] : [{ at: text(row, "ended"), by: -1 }])]);
+      from environment_leases l where ${where} order by l.requested_at, l.id`);
+  const textOrNull = (value: unknown): string | null => (typeof value === "string" ? value : null);
+  return [...rows].map((row) => ({ id: String(row["id"]), claimed: textOrNull(row["claimed"]), ended: textOrNull(row["ended"]) }));
+}
+
+function most(rows: readonly Owned[]): number {
+  const changes = rows.flatMap(({ claimed, ended }) => (claimed === null ? [] : [{ at: claimed, by: 1 }, ...(ended === null ? [] : [{ at: ended, by: -1 }])]));
   let now = 0;
-  let most = 0;
+  let top = 0;
   for (const { by } of changes.toSorted((a, b) => (a.at === b.at ? a.by - b.by : a.at < b.at ? -1 : 1))) {
     now += by;
-    most = Math.max(most, now);
+    top = Math.max(top, now);
   }
-  return {
-    most,
-    requested: rows.map((row) => text(row, "id")),
-    claimed: owners.toSorted((a, b) => (text(a, "claimed") < text(b, "claimed") ? -1 : 1)).map((row) => text(row, "id")),
-  };
+  return top;
 }

@@ -28,6 +28,8 @@ function described(lease: Lease): string {
   const about = facts([
     ["Lease", lease.id],
     ["State", sayState(lease.state)],
+    ["Priority", lease.priority === 0 ? null : String(lease.priority)],
+    ["Waiting", lease.waiting === null ? null : printable(lease.waiting.reason)],
     ["Backend", lease.backend],
     ["Environment", lease.environmentId],
     ["Run", lease.runId],

@@ -16,6 +16,7 @@ export interface RunOptions extends CommandOptions, NarrationOptions {
   readonly workspace?: string;
   /** Milliseconds. */
   readonly queueTimeout?: number;
+  readonly priority?: number;
   readonly key?: string;
   readonly detach?: true;
 }
@@ -30,6 +31,7 @@ export async function runCommand(command: readonly string[], options: RunOptions
     ...wanted,
     ...(options.workspace === undefined ? {} : { workspace: { kind: "host_path", path: resolve(options.workspace) } }),
     ...(options.queueTimeout === undefined ? {} : { queueTimeoutMs: options.queueTimeout }),
+    ...(options.priority === undefined ? {} : { priority: options.priority }),
     ...(environment === undefined ? {} : { environment: { executionWorkspace: environment.id } }),
   };
   // From here on the run may exist: an interrupt is to cancel it, not to forget it.

@@ -42,6 +42,7 @@ function described(run: Run): string {
     ["Run", run.id],
     ["Command", sayCommand(run.command)],
     ["Phase", run.phase],
+    ["Priority", run.priority === 0 ? null : String(run.priority)],
     ["Waiting", run.waiting === null ? null : printable(run.waiting.reason)],
     ["Outcome", run.outcome === null ? null : sayOutcome(run.outcome)],
     ["Processes", execution?.killed ?? null],

@@ -53,6 +53,7 @@ export const executions = pgTable(
     uniqueIndex("executions_idempotency").on(t.leaseId, t.idempotencyKey).where(sql.raw("idempotency_key is not null")),
     index("executions_of_lease").on(t.leaseId),
     index("executions_due").on(t.dueAt).where(sql.raw("due_at is not null")),
+    index("executions_unstarted").on(t.companyId).where(sql.raw("state in ('created', 'starting')")),
     claimIsWhole("executions"),
     check("executions_state", sql`${t.state} in (${list(executionStates)})`),
     check("executions_final_whole", sql`(${t.state} = 'final') = (${t.outcome} is not null)`),

@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
-import { boolean, check, index, integer, jsonb, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import { bigint, boolean, check, index, integer, jsonb, pgSequence, pgTable, primaryKey, smallint, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import { limits } from "../../domain/defaults.ts";
 import { leaseEndings, leasePolicies, leaseStates } from "../../domain/lease.ts";
 import { byteCount, bytea, claimColumns, claimIsWhole, id, list, moment } from "./columns.ts";
 import { companies, environments } from "./tenancy.ts";
@@ -7,8 +8,15 @@ import { companies, environments } from "./tenancy.ts";
 const open = "status in ('requested', 'acquiring', 'active', 'releasing', 'retained', 'stuck')";
 const ownsSlot = "(status = 'requested' and fence > 0) or status in ('acquiring', 'active', 'releasing', 'stuck')";
 
-/** SQL for "this lease counts against its environment's `max_leases`". */
+const nobody = "'00000000-0000-0000-0000-000000000000'::uuid";
+
+/** SQL for "this lease counts against its environment's and its company's `max_leases`". */
 export const ownsSlotSql = sql.raw(`(${ownsSlot})`);
+
+/** A lease's host and environment as the indexes of who is next have them: never null, so that each is found by equality. */
+export const hostKeySql = sql.raw(`coalesce(l.host, ${nobody})`);
+export const environmentKeySql = sql.raw(`coalesce(l.environment_id, ${nobody})`);
+export const nobodySql = sql.raw(nobody);
 
 export const leases = pgTable(
   "environment_leases",
@@ -36,6 +44,8 @@ export const leases = pgTable(
     exclusiveKey: text("exclusive_key"),
     handle: jsonb("handle"),
     fence: integer("fence").notNull().default(0),
+    /** Of the company's own leases, higher goes first. */
+    priority: smallint("priority").notNull().default(0),
     ...claimColumns,
     /** The machine the lease is bound to from its first claim; null where any worker can reach the place. */
     host: uuid("host"),
@@ -68,6 +78,12 @@ export const leases = pgTable(
     uniqueIndex("leases_one_open_per_resource").on(t.backend, sql`coalesce(host, '00000000-0000-0000-0000-000000000000'::uuid)`, t.resourceKey).where(sql.raw(open)),
     uniqueIndex("leases_one_open_per_directory").on(t.exclusiveKey).where(sql.raw(`exclusive_key is not null and ${open}`)),
     uniqueIndex("leases_idempotency").on(t.companyId, t.idempotencyKey).where(sql.raw("idempotency_key is not null")),
+    // Who is next, see next-lease.ts. Those that wait, company by company and environment by environment, in their order.
+    index("leases_waiting")
+      .on(t.backend, sql.raw(`coalesce(host, ${nobody})`), t.companyId, sql.raw(`coalesce(environment_id, ${nobody})`), t.priority.desc().nullsFirst(), t.requestedAt, t.id)
+      .where(sql.raw("status = 'requested'")),
+    index("leases_begun").on(t.backend, sql.raw(`coalesce(host, ${nobody})`), sql.raw("coalesce(due_at, requested_at)")).where(sql.raw("status = 'acquiring'")),
+    // For workers of versions before 0004, which take the oldest.
     index("leases_to_acquire").on(t.backend, t.host, t.requestedAt).where(sql.raw("status in ('requested', 'acquiring')")),
     index("leases_due").on(t.dueAt).where(sql.raw("status in ('releasing', 'stuck')")),
     index("leases_queue_deadline").on(t.queueDeadline).where(sql.raw("status = 'requested'")),
@@ -75,10 +91,12 @@ export const leases = pgTable(
     index("leases_expiry").on(t.expiresAt).where(sql.raw("status in ('active', 'retained')")),
     index("leases_releasing_since").on(t.releasingSince).where(sql.raw("status = 'releasing'")),
     index("leases_slots").on(t.environmentId).where(sql.raw(ownsSlot)),
+    index("leases_slots_of_company").on(t.companyId).where(sql.raw(ownsSlot)),
     index("leases_of_run").on(t.runId),
     index("leases_of_company").on(t.companyId, t.id),
     index("leases_purge").on(t.releasedAt).where(sql.raw("released_at is not null")),
     claimIsWhole("leases"),
+    check("leases_priority", sql`${t.priority} between ${sql.raw(String(limits.priorityMin))} and ${sql.raw(String(limits.priorityMax))}`),
     check("leases_key_has_hash", sql`num_nulls(${t.idempotencyKey}, ${t.requestHash}) in (0, 2)`),
     check("leases_status", sql`${t.state} in (${list(leaseStates)})`),
     check("leases_policy", sql`${t.policy} in (${list(leasePolicies)})`),
@@ -90,6 +108,21 @@ export const leases = pgTable(
     check("leases_final_is_unclaimed", sql`${t.state} not in ('released', 'expired', 'failed') or (${t.claimToken} is null and ${t.dueAt} is null)`),
     check("leases_acquiring_was_claimed", sql`${t.state} <> 'acquiring' or (${t.fence} > 0 and ${t.acquireDeadline} is not null)`),
   ],
+);
+
+/** Numbers of turns, over all backends. */
+export const acquireTurn = pgSequence("acquire_turn");
+
+/** When each company last had its turn at a backend: the one whose turn is longest ago is next. No row: it never had one. */
+export const acquireTurns = pgTable(
+  "acquire_turns",
+  {
+    backend: text("backend").notNull(),
+    companyId: uuid("company_id").notNull().references(() => companies.id, { onDelete: "cascade" }),
+    /** Of `acquire_turn`: later is higher. */
+    turn: bigint("turn", { mode: "number" }).notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.backend, t.companyId] })],
 );
 
 export const leaseEvents = pgTable(

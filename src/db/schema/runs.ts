@@ -49,6 +49,10 @@ export const runs = pgTable(
     index("runs_of_company").on(t.companyId, t.id),
     index("runs_of_lease").on(t.leaseId),
     index("runs_open").on(t.companyId, t.id).where(sql.raw("phase <> 'ended'")),
+    // The reaper's: accepted runs are taken company by company, all others as they become due. `runs_due` is for reapers of versions before 0004.
+    index("runs_due_now").on(t.dueAt).where(sql.raw("due_at is not null and (phase <> 'accepted' or overdue or cancel_requested_at is not null)")),
+    index("runs_woken").on(t.companyId).where(sql.raw("phase in ('acquiring', 'realizing') and due_at is not null")),
+    index("runs_accepted").on(t.companyId, t.id).where(sql.raw("phase = 'accepted'")),
     index("runs_purge").on(t.endedAt).where(sql.raw("ended_at is not null")),
     claimIsWhole("runs"),
     check("runs_phase", sql`${t.phase} in (${list(runPhases)})`),

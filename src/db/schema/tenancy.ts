@@ -23,12 +23,18 @@ export const installation = pgTable(
   (t) => [unique("installation_singleton").on(t.singleton), check("installation_one", sql`${t.singleton}`)],
 );
 
-export const companies = pgTable("companies", {
-  id: id(),
-  name: text("name").notNull().unique("companies_name"),
-  defaultEnvironmentId: uuid("default_environment_id").references((): AnyPgColumn => environments.id, { onDelete: "set null" }),
-  createdAt: createdAt(),
-});
+export const companies = pgTable(
+  "companies",
+  {
+    id: id(),
+    name: text("name").notNull().unique("companies_name"),
+    defaultEnvironmentId: uuid("default_environment_id").references((): AnyPgColumn => environments.id, { onDelete: "set null" }),
+    /** Leases that may own a resource at once, over all environments; null is unbounded. */
+    maxLeases: integer("max_leases"),
+    createdAt: createdAt(),
+  },
+  (t) => [check("companies_max_leases", sql`${t.maxLeases} > 0`)],
+);
 
 export const apiTokens = pgTable(
   "api_tokens",

@@ -1,0 +1,44 @@
+import type { Company } from "../../client/index.ts";
+import { connect } from "../connect.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { answer, answerJson } from "../print.ts";
+import { sayAgo } from "../say.ts";
+import { facts, table } from "../table.ts";
+import { take } from "../take.ts";
+
+export async function listCompanies(options: { readonly json?: true }): Promise<number> {
+  const all = await take((await connect()).companies.list({ pageSize: 200 }), Number.POSITIVE_INFINITY);
+  if (options.json === true) answerJson(all);
+  else answer(table(["NAME", "MAX LEASES", "USED", "WAITING", "CREATED", "ID"], all.map(row)));
+  return exitCodes.ok;
+}
+
+const row = (c: Company): string[] => [c.name, limitOf(c), String(c.usedLeases), String(c.waitingLeases), sayAgo(c.createdAt), c.id];
+
+export async function showCompany(name: string, options: { readonly json?: true }): Promise<number> {
+  const c = await (await connect()).companies.get(name);
+  if (options.json === true) answerJson(c);
+  else {
+    answer(
+      facts([
+        ["Name", c.name],
+        ["Id", c.id],
+        ["Max leases", limitOf(c)],
+        ["Used", String(c.usedLeases)],
+        ["Waiting", String(c.waitingLeases)],
+        ["Created", c.createdAt],
+      ]),
+    );
+  }
+  return exitCodes.ok;
+}
+
+export async function limitCompany(name: string, maxLeases: number | null, options: { readonly json?: true }): Promise<number> {
+  const c = await (await connect()).companies.limit(name, maxLeases);
+  if (options.json === true) answerJson(c);
+  else if (c.maxLeases === null) answer(`Company ${c.name} may have as many leases as come.`);
+  else answer(`Company ${c.name} may have ${c.maxLeases} leases at once; it has ${c.usedLeases}${c.usedLeases > c.maxLeases ? ", which it keeps until they end" : ""}.`);
+  return exitCodes.ok;
+}
+
+const limitOf = (c: Company): string => (c.maxLeases === null ? "unbounded" : String(c.maxLeases));

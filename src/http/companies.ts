@@ -1,0 +1,53 @@
+import type { Context, Hono } from "hono";
+import { z } from "zod";
+import type { Company } from "../client/wire.ts";
+import { type CompanyUse, getCompanyUse, listCompanies, setCompanyLimit } from "../db/companies.ts";
+import { invalid } from "../domain/errors.ts";
+import { parse } from "../domain/parse.ts";
+import { pageOf, pageQuery, readJson, readQuery } from "./input.ts";
+import { noteActivity } from "./note-activity.ts";
+import type { ApiEnv, ApiParts } from "./parts.ts";
+
+const wish = z.strictObject({
+  /** Leases that may own a resource at once, over all environments; null is unbounded. */
+  maxLeases: z.number().int().min(1).max(1_000_000).nullable(),
+});
+
+/** What each company may have at once. For operators: they look after the whole fleet, and its places are shared by all companies. */
+export function companyRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
+  const { db } = parts;
+
+  api.get("/v1/companies", async (c) => {
+    forOperators(c);
+    const { limit, cursor } = readQuery(c, pageQuery);
+    return c.json(pageOf(await listCompanies(db, { limit: limit + 1, after: cursor }), limit, (row) => row.name, present));
+  });
+
+  api.get("/v1/companies/:name", async (c) => {
+    forOperators(c);
+    readQuery(c, {});
+    return c.json(present(await getCompanyUse(db, c.req.param("name"))));
+  });
+
+  api.patch("/v1/companies/:name", async (c) => {
+    forOperators(c);
+    readQuery(c, {});
+    const { maxLeases } = parse(wish, await readJson(c), "company");
+    const changed = await setCompanyLimit(db, c.req.param("name"), maxLeases);
+    await noteActivity(parts, { companyId: changed.id, action: "company.limit_changed", entityType: "company", entityId: changed.id, details: { maxLeases } });
+    return c.json(present(changed));
+  });
+}
+
+const present = (row: CompanyUse): Company => ({
+  id: row.id,
+  name: row.name,
+  maxLeases: row.maxLeases,
+  usedLeases: row.used,
+  waitingLeases: row.waiting,
+  createdAt: row.createdAt.toISOString(),
+});
+
+function forOperators(c: Context<ApiEnv>): void {
+  if (c.var.identity.role !== "operator") throw invalid("operator_required", "companies and their limits are for operators; use an operator's token", { status: 403 });
+}
