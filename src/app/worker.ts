@@ -13,11 +13,13 @@ import { executeJob } from "../../workers/execute.ts";
 import { type Intake, openWorkers } from "../../workers/host.ts";
 import { onwardBells } from "../../workers/onward.ts";
 import { realizeJob } from "../../workers/realize.ts";
+import { openReconciler } from "../../workers/reconciler.ts";
 import { releaseJob } from "../../workers/release.ts";
 import { runJob } from "../../workers/run.ts";
 import { type Base, openBase } from "./base.ts";
 import { openDrivers } from "./drivers.ts";
 import { hostIdentity } from "./host-identity.ts";
+import { hostMemory } from "./host-memory.ts";
 import { allowedHostPaths } from "./host-paths.ts";
 import { sayReady, untilTold } from "./until-told.ts";
 import { packageVersion } from "./version.ts";
@@ -33,7 +35,7 @@ export async function openWorkerFleet(config: Config, base: Base): Promise<{ fle
   const drivers = openDrivers(config, installation);
   const notices = openNotices(base.redis, (err) => base.log.warn({ err }, "Redis cannot be reached; listening again when it can"));
   return {
-    fleet: { db: base.database.db, bells: base.bells, log: base.log, who: base.who, installation, host: await hostIdentity(config.dataDir), driver: (backend) => drivers.get(backend), notices },
+    fleet: { db: base.database.db, bells: base.bells, log: base.log, who: base.who, installation, host: await hostIdentity(config.dataDir), memory: await hostMemory(config.dataDir, installation), driver: (backend) => drivers.get(backend), notices },
     backends: drivers.backends,
     close: async () => {
       notices.close();
@@ -62,6 +64,7 @@ export async function openWorker(config: Config, base: Base, options: WorkerOpti
   const beat = (): Promise<void> => beatWorker(base.database.db, row).catch((err: unknown) => base.log.warn({ err }, "could not report this worker"));
   await beat();
   const beating = setInterval(() => void beat(), timing.workerBeat);
+  const reconciler = openReconciler(fleet, options.backends);
   base.log.info({ backends: options.backends, host: fleet.host, worker: row.id }, "worker ready");
   return {
     fleet,
@@ -70,7 +73,7 @@ export async function openWorker(config: Config, base: Base, options: WorkerOpti
       workers.pause();
       detach.abort(new Error("this worker stops"));
       const late = setTimeout(() => giveUp.abort(new Error("this worker stops")), timing.shutdown / 2);
-      await workers.close();
+      await Promise.all([workers.close(), reconciler.stop()]);
       clearTimeout(late);
       await removeWorker(base.database.db, row.id).catch(() => {});
       await opened.close();

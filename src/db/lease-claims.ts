@@ -16,6 +16,8 @@ export interface AcquireScope {
   readonly bound: boolean;
   /** Bind what is taken to this host: the driver's resources live on it. */
   readonly binds: boolean;
+  /** Identity of the place where the resource is going to be made; none where it cannot be told. */
+  readonly endpoint?: string | null;
   /** A lapsed claim on an acquire under way is respected this much longer, where the driver cannot refuse a late call. */
   readonly lapseMs: number;
 }
@@ -87,6 +89,7 @@ const take = (tx: Db, scope: AcquireScope, lease: Lease, claim: Claim, who: stri
       who,
       claim,
       patch: {
+        endpoint: scope.endpoint ?? null,
         ...(scope.binds && lease.host === null ? { host: scope.host } : {}),
         ...(lease.acquireDeadline === null ? { acquireDeadline: inMs(timing.acquireWait) } : {}),
       },

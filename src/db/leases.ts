@@ -26,6 +26,8 @@ export interface LeaseMove {
   readonly patch?: LeasePatch;
   /** For `expire`: not if it has been renewed since `lease` was read. A renewal that was granted holds. */
   readonly unlessRenewed?: boolean;
+  /** What else has to be so, as part of the same statement. */
+  readonly onlyIf?: SQL;
 }
 
 /** Inserts a lease in `requested`, with its first event. */
@@ -81,6 +83,7 @@ function moveStatement(lease: Lease, move: LeaseMove, next: Next, eventId: strin
     .set("fence", sql`${fence}`)
     .set("updated_at", sql`clock_timestamp()`);
   if (move.unlessRenewed === true) guard.push(sql`l.expires_at <= clock_timestamp()`);
+  if (move.onlyIf !== undefined) guard.push(move.onlyIf);
   const held = sql`l.claim_token = ${claim?.token} and l.claim_until > clock_timestamp()`;
   const unclaim = () => set.set("claim_owner", sql`null`).set("claim_token", sql`null`).set("claim_until", sql`null`);
   const free = sql`(l.claim_until is null or l.claim_until < clock_timestamp())`;

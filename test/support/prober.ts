@@ -18,7 +18,7 @@ export async function startProber(db: Db, address: RedisAddress, driver: Driver,
   const notices = openNotices(address, () => {});
   const stop = new AbortController();
   const host = { id: newId(), name: hostname() };
-  const fleet: WorkerFleet = { db, bells, log: quietLog, who: "prober", installation: newId(), host, driver: () => driver, notices };
+  const fleet: WorkerFleet = { db, bells, log: quietLog, who: "prober", installation: newId(), host, memory: { known: async () => [], remember: async () => {}, forget: async () => {} }, driver: () => driver, notices };
   const processor = acquireJob(fleet, bells, backend, false, stop.signal);
   const workers = openWorkers(address, [{ queue: catalog.acquire.queue(backend, null), concurrency: 2, processor }], quietLog);
   await beatWorker(db, { id: newId(), host: host.id, hostName: host.name, pid: process.pid, version: "test", backends: [backend] });

@@ -10,6 +10,11 @@ const ownsSlot = "(status = 'requested' and fence > 0) or status in ('acquiring'
 /** SQL for "this lease counts against its environment's `max_leases`". */
 export const ownsSlotSql = sql.raw(`(${ownsSlot})`);
 
+/** SQL for "this lease is open", in the very words of the indexes that need it. */
+export const openSql = sql.raw(open);
+/** SQL for the host in the index that keeps a resource to one open lease: that of no host where it is bound to none. */
+export const hostSql = sql.raw("coalesce(host, '00000000-0000-0000-0000-000000000000'::uuid)");
+
 export const leases = pgTable(
   "environment_leases",
   {
