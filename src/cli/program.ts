@@ -4,6 +4,7 @@ import { exitCodeHelp } from "./exit-codes.ts";
 import { duration, names, wholeNumber } from "./options.ts";
 import { commandAfterDashes, withCommandOptions } from "./program-command.ts";
 import { environmentCommands, leaseCommands } from "./program-resources.ts";
+import { reconcileCommands } from "./program-reconcile.ts";
 import { runSubcommands } from "./program-run.ts";
 
 /** The commands that are not clients of the API: given from outside. */
@@ -39,6 +40,7 @@ export function buildProgram(invocation: Invocation): Command {
   runCommand(program, invocation);
   environmentCommands(program, invocation.exit);
   leaseCommands(program, invocation.command, invocation.exit);
+  reconcileCommands(program, invocation.exit);
 
   program
     .command("up")

@@ -6,6 +6,7 @@ export type { ListRunsOptions, Runs } from "./runs.ts";
 export type { Abortable, Keyed } from "./transport.ts";
 export type { Environments } from "./environments.ts";
 export type { AcquireOptions, Leases } from "./leases.ts";
+export type { Reconcile as ReconcileCalls } from "./reconcile.ts";
 export type { Executions } from "./executions.ts";
 export type { Command, HeldLease } from "./held-lease.ts";
 export type * from "./wire.ts";

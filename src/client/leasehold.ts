@@ -1,6 +1,7 @@
 import { Environments } from "./environments.ts";
 import { Executions } from "./executions.ts";
 import { Leases } from "./leases.ts";
+import { Reconcile } from "./reconcile.ts";
 import type { PatienceTimes } from "./retry.ts";
 import { Runs } from "./runs.ts";
 import { openTransport } from "./transport.ts";
@@ -24,12 +25,14 @@ export class Leasehold {
   readonly environments: Environments;
   readonly leases: Leases;
   readonly executions: Executions;
+  readonly reconcile: Reconcile;
 
   constructor(options: LeaseholdOptions) {
     const transport = openTransport(options);
     this.runs = new Runs(transport);
     this.environments = new Environments(transport);
     this.executions = new Executions(transport);
+    this.reconcile = new Reconcile(transport);
     this.leases = new Leases(transport, this.executions);
   }
 }

@@ -15,6 +15,7 @@ import type { ApiEnv, ApiParts } from "./parts.ts";
 import { problemOf } from "./problem.ts";
 import { runStreamRoutes } from "./run-streams.ts";
 import { runRoutes } from "./runs.ts";
+import { reconcileRoutes } from "./reconcile.ts";
 import { refuseUnknown } from "./unknown-routes.ts";
 
 /** The whole HTTP interface. Serve its `fetch`; it opens and closes nothing itself. */
@@ -31,6 +32,7 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
   defaultEnvironmentRoutes(api, parts);
   leaseRoutes(api, parts);
   executionRoutes(api, parts);
+  reconcileRoutes(api, parts);
   api.get("/queues/", (c) => c.redirect("/queues"));
   api.route("/queues", boardRoutes(parts));
 
