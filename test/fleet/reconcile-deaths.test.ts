@@ -83,5 +83,5 @@ async function survives(n: number): Promise<boolean> {
 it("I2, I3, I5, I14: a comparison survives its worker's death before every statement: each thing is done once, and nothing is held back", async () => {
   let n = 1;
   while (await survives(n)) n++;
-  expect(n).toBeGreaterThan(12);
-}, 240_000);
+  expect(n).toBeGreaterThan(15);
+}, 300_000);
