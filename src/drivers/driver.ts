@@ -81,9 +81,9 @@ export interface Inventory {
    * Identity of the place whose resources are listed, like `local:<uuid>`: the same for every driver over the same place,
    * another for what takes its place. Asked of the place itself, now. Throws `transient` when it cannot be told.
    */
-  endpoint(): Promise<string>;
+  readonly endpoint: () => Promise<string>;
   /** Lists what carries our installation id. A failed listing throws, wherever it fails; it is never an empty one. */
-  list(context: Omit<CallContext, "fence">): AsyncIterable<Listed>;
+  readonly list: (context: Omit<CallContext, "fence">) => AsyncIterable<Listed>;
   /**
    * Removes the one resource that the provider calls so, and leaves the key's others; "not there" is success. Null where
    * a key cannot have two.

@@ -25,7 +25,9 @@ let close: () => Promise<void>;
 let environment: string;
 beforeAll(async () => {
   stack = await startStack();
-  ({ fleet, close } = await openWorkerFleet(stack.config, stack.base));
+  const opened = await openWorkerFleet(stack.config, stack.base);
+  fleet = opened.fleet;
+  close = () => opened.close();
   environment = await stack.fakeEnvironment({ commands: "instant" });
 });
 afterAll(async () => {
@@ -54,7 +56,7 @@ async function survives(n: number): Promise<boolean> {
     expiresAt: new Date(Date.now() + 60_000),
   });
   const [own] = await provider().list(twice.resourceKey);
-  await provider().create({ key: twice.resourceKey, labels: { ...own?.labels, holder: newId() }, expiresAt: new Date(), commands: "instant", prepare: async (directory) => void (await mkdir(join(directory, "fence.1"))) });
+  await provider().create({ key: twice.resourceKey, labels: { ...own?.labels, holder: newId() }, expiresAt: new Date(), commands: "instant", prepare: (directory) => mkdir(join(directory, "fence.1")) });
   await compareNow(fleet);
   await passGrace(db());
   for (const one of await provider().list(gone.resourceKey)) await provider().destroy(one);

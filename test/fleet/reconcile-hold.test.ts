@@ -26,7 +26,9 @@ let admin: postgres.Sql;
 beforeEach(async () => {
   admin = postgres(inject("databaseUrl"), { max: 1, onnotice: () => {} });
   stack = await startStack();
-  ({ fleet, close } = await openWorkerFleet(stack.config, stack.base));
+  const opened = await openWorkerFleet(stack.config, stack.base);
+  fleet = opened.fleet;
+  close = () => opened.close();
 });
 afterEach(async () => {
   await close();

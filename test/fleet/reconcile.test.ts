@@ -26,7 +26,9 @@ let fleet: WorkerFleet;
 let close: () => Promise<void>;
 beforeEach(async () => {
   stack = await startStack();
-  ({ fleet, close } = await openWorkerFleet(stack.config, stack.base));
+  const opened = await openWorkerFleet(stack.config, stack.base);
+  fleet = opened.fleet;
+  close = () => opened.close();
 });
 afterEach(async () => {
   await close();
@@ -66,7 +68,7 @@ const duplicateOf = async (lease: Lease): Promise<string> => {
     labels: { ...own?.labels, holder: newId() },
     expiresAt: new Date(),
     commands: "instant",
-    prepare: async (directory) => void (await mkdir(join(directory, "fence.1"))),
+    prepare: (directory) => mkdir(join(directory, "fence.1")),
   });
   return made.id;
 };
@@ -407,7 +409,7 @@ describe("what is not ours", () => {
       labels: { ...own?.labels, company: newId(), holder: newId() },
       expiresAt: new Date(),
       commands: "instant",
-      prepare: async (directory) => void (await mkdir(join(directory, "fence.1"))),
+      prepare: (directory) => mkdir(join(directory, "fence.1")),
     });
     for (let i = 0; i < 3; i++) {
       await compareNow(fleet);
