@@ -32,7 +32,7 @@ export interface ReportedEndpoint {
   readonly findings: readonly ReportedFinding[];
 }
 
-const date = (value: unknown): Date | null => (value === null || value === undefined ? null : new Date(String(value)));
+const date = (value: unknown): Date | null => (typeof value === "string" || value instanceof Date ? new Date(value) : null);
 const number = (value: unknown): number | null => (value === null || value === undefined ? null : Number(value));
 
 /** Every endpoint with what its last listing found, and what of it no lease explains. */

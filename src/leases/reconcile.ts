@@ -46,7 +46,10 @@ export async function reconcileDue(fleet: WorkerFleet, endpoints: readonly strin
 /** Sees to it that the place of a backend has a row, and keeps in `noted` which place it is. */
 export async function noteEndpoint(fleet: WorkerFleet, backend: string, noted: Map<string, string>): Promise<void> {
   const driver = fleet.driver(backend);
-  const endpoint = await driver.inventory?.endpoint().catch((err: unknown) => void fleet.log.warn({ err, backend }, "cannot tell which place this is"));
+  const endpoint = await driver.inventory?.endpoint().catch((err: unknown) => {
+    fleet.log.warn({ err, backend }, "cannot tell which place this is");
+    return undefined;
+  });
   if (endpoint === undefined || noted.get(backend) === endpoint) return;
   await noteRow(fleet.db, { endpoint, backend, host: driver.facts.placement === "host" ? fleet.host.id : null });
   noted.set(backend, endpoint);
