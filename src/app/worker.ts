@@ -14,12 +14,14 @@ import { executeJob } from "../../workers/execute.ts";
 import { type Intake, openWorkers } from "../../workers/host.ts";
 import { onwardBells } from "../../workers/onward.ts";
 import { realizeJob } from "../../workers/realize.ts";
+import { openReconciler } from "../../workers/reconciler.ts";
 import { releaseJob } from "../../workers/release.ts";
 import { runJob } from "../../workers/run.ts";
 import { type Base, openBase } from "./base.ts";
 import { checkSchema } from "./check-schema.ts";
 import { openDrivers } from "./drivers.ts";
 import { hostIdentity } from "./host-identity.ts";
+import { hostMemory } from "./host-memory.ts";
 import { allowedHostPaths } from "./host-paths.ts";
 import { bePresent } from "./presence.ts";
 import { sayReady, untilTold } from "./until-told.ts";
@@ -36,7 +38,7 @@ export async function openWorkerFleet(config: Config, base: Base, driversOf = op
   const drivers = driversOf(config, installation);
   const notices = openNotices(base.redis, (err) => base.log.warn({ err }, "Redis cannot be reached; listening again when it can"));
   return {
-    fleet: { db: base.database.db, bells: base.bells, log: base.log, who: base.who, installation, host: await hostIdentity(config.dataDir), driver: (backend) => drivers.get(backend), notices, progress: new Progress() },
+    fleet: { db: base.database.db, bells: base.bells, log: base.log, who: base.who, installation, host: await hostIdentity(config.dataDir), memory: await hostMemory(config.dataDir, installation), driver: (backend) => drivers.get(backend), notices, progress: new Progress() },
     backends: drivers.backends,
     close: async () => {
       notices.close();
@@ -71,6 +73,7 @@ export async function openWorker(config: Config, base: Base, options: WorkerOpti
   presence.onWord(({ draining, elsewhere }) => {
     for (const backend of options.backends) workers.rest(catalog.acquire.queue(backend, null), draining && elsewhere.includes(backend));
   });
+  const reconciler = openReconciler(fleet, options.backends);
   base.log.info({ backends: options.backends, host: fleet.host, worker: row.id }, "worker ready");
   return {
     fleet,
@@ -78,7 +81,7 @@ export async function openWorker(config: Config, base: Base, options: WorkerOpti
       workers.pause();
       detach.abort(new Error("this worker stops"));
       const late = setTimeout(() => giveUp.abort(new Error("this worker stops")), timing.shutdown / 2);
-      await workers.close();
+      await Promise.all([workers.close(), reconciler.stop()]);
       await Promise.race([Promise.all(drains.map((one) => one.idle())), aborted(giveUp.signal)]);
       clearTimeout(late);
       await presence.leave();

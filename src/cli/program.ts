@@ -6,6 +6,7 @@ import { companyCommands } from "./program-companies.ts";
 import { commandAfterDashes, withCommandOptions } from "./program-command.ts";
 import { hostCommands } from "./program-hosts.ts";
 import { environmentCommands, leaseCommands } from "./program-resources.ts";
+import { reconcileCommands } from "./program-reconcile.ts";
 import { runSubcommands } from "./program-run.ts";
 
 /** The commands that are not clients of the API: given from outside. */
@@ -43,6 +44,7 @@ export function buildProgram(invocation: Invocation): Command {
   leaseCommands(program, invocation.command, invocation.exit);
   companyCommands(program, invocation.exit);
   hostCommands(program, invocation.exit);
+  reconcileCommands(program, invocation.exit);
 
   program
     .command("up")

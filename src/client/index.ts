@@ -8,6 +8,7 @@ export type { Companies } from "./companies.ts";
 export type { Environments } from "./environments.ts";
 export type { AcquireOptions, Leases } from "./leases.ts";
 export type { Hosts } from "./hosts.ts";
+export type { Reconcile as ReconcileCalls } from "./reconcile.ts";
 export type { Executions } from "./executions.ts";
 export type { Command, HeldLease } from "./held-lease.ts";
 export type * from "./wire.ts";

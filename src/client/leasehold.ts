@@ -3,6 +3,7 @@ import { Environments } from "./environments.ts";
 import { Executions } from "./executions.ts";
 import { Hosts } from "./hosts.ts";
 import { Leases } from "./leases.ts";
+import { Reconcile } from "./reconcile.ts";
 import type { PatienceTimes } from "./retry.ts";
 import { Runs } from "./runs.ts";
 import { openTransport } from "./transport.ts";
@@ -28,6 +29,7 @@ export class Leasehold {
   readonly executions: Executions;
   readonly companies: Companies;
   readonly hosts: Hosts;
+  readonly reconcile: Reconcile;
 
   constructor(options: LeaseholdOptions) {
     const transport = openTransport(options);
@@ -36,6 +38,7 @@ export class Leasehold {
     this.environments = new Environments(transport);
     this.executions = new Executions(transport);
     this.hosts = new Hosts(transport);
+    this.reconcile = new Reconcile(transport);
     this.leases = new Leases(transport, this.executions);
   }
 }

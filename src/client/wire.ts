@@ -2,6 +2,7 @@ import type { ExecutionState, StreamName } from "../domain/execution.ts";
 import type { LeaseEnding, LeasePolicy, LeaseState } from "../domain/lease.ts";
 import type { Killed, KillReason, Outcome, RunResult } from "../domain/outcome.ts";
 import type { ProbeAnswer } from "../domain/probe.ts";
+import type { FindingKind } from "../domain/reconcile.ts";
 import type { RunPhase } from "../domain/run.ts";
 
 /** What the API answers. Times are ISO 8601 in UTC. The server presents exactly these; the client gives them on. */
@@ -231,6 +232,51 @@ export interface Page<T> {
   readonly items: readonly T[];
   /** Give it as `cursor` for the next page; null when this is the last one. */
   readonly next: string | null;
+}
+
+/** What comparing providers with the fleet's rows found. */
+export interface Reconcile {
+  /** Why nothing is done about it in the whole fleet; null while all is well. */
+  readonly held: { readonly since: Iso; readonly why: string } | null;
+  /** Which database it is by Postgres's own account: the one first seen, or confirmed. */
+  readonly database: string | null;
+  readonly endpoints: readonly ReconcileEndpoint[];
+}
+
+/** A place whose resources are listed: a provider's account, or a directory of a host. */
+export interface ReconcileEndpoint {
+  readonly endpoint: string;
+  readonly backend: string;
+  /** The machine that alone can list it; null where any worker can. */
+  readonly host: string | null;
+  readonly hostName: string | null;
+  readonly dueAt: Iso;
+  /** When the last listing that came to its end began; what follows is from it. */
+  readonly listedAt: Iso | null;
+  readonly listed: number | null;
+  /** Resources without a lease that it began to give back. */
+  readonly orphans: number | null;
+  /** Leases it ended because their resource was gone. */
+  readonly vanished: number | null;
+  /** Second resources of a key that it removed. */
+  readonly duplicates: number | null;
+  /** What the cap left for the next time. */
+  readonly deferred: number | null;
+  /** Why the last listing failed; null when it did not. */
+  readonly failure: string | null;
+  /** What is there now that no lease explains, by kind. */
+  readonly counts: Readonly<Record<FindingKind, number>>;
+  /** The oldest of it, a thousand at most. */
+  readonly findings: readonly ReconcileFinding[];
+}
+
+export interface ReconcileFinding {
+  readonly key: string;
+  readonly providerLeaseId: string | null;
+  readonly kind: FindingKind;
+  readonly firstSeenAt: Iso;
+  /** Whether its grace is over. */
+  readonly ripe: boolean;
 }
 
 /** Bodies of the server-sent events of a run; those of an execution differ in their state only. */

@@ -61,6 +61,7 @@ const take = (db: Db, scope: AcquireScope, lease: Lease, claim: Claim, who: stri
       claim,
       ...(nextTurn === undefined ? {} : { onlyWith: nextTurn }),
       patch: {
+        endpoint: scope.endpoint ?? null,
         ...(scope.binds && lease.host === null ? { host: scope.host } : {}),
         ...(lease.acquireDeadline === null ? { acquireDeadline: inMs(timing.acquireWait) } : {}),
       },

@@ -28,6 +28,8 @@ export interface LeaseMove {
   readonly unlessRenewed?: boolean;
   /** A statement that changes something else along with it. Where it gives no row, nothing happens to the lease either. */
   readonly onlyWith?: SQL;
+  /** What else has to be so, as part of the same statement. */
+  readonly onlyIf?: SQL;
 }
 
 /** Inserts a lease in `requested`, with its first event. */
@@ -134,6 +136,7 @@ function effectOf(state: LeaseState, move: LeaseMove, { rule, to }: Next): { set
     .set("updated_at", sql`clock_timestamp()`);
   if (move.unlessRenewed === true) guard.push(sql`l.expires_at <= clock_timestamp()`);
   if (move.onlyWith !== undefined) guard.push(sql`exists (select 1 from along)`);
+  if (move.onlyIf !== undefined) guard.push(move.onlyIf);
   const held = sql`l.claim_token = ${claim?.token} and l.claim_until > clock_timestamp()`;
   const unclaim = () => set.set("claim_owner", sql`null`).set("claim_token", sql`null`).set("claim_until", sql`null`);
   const free = sql`(l.claim_until is null or l.claim_until < clock_timestamp())`;

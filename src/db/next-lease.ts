@@ -25,6 +25,8 @@ export interface AcquireScope {
   readonly bound: boolean;
   /** Bind what is taken to this host: the driver's resources live on it. */
   readonly binds: boolean;
+  /** Identity of the place where the resource is going to be made; none where it cannot be told. */
+  readonly endpoint?: string | null;
   /** A lapsed claim on an acquire under way is respected this much longer, where the driver cannot refuse a late call. */
   readonly lapseMs: number;
 }

@@ -82,6 +82,12 @@ export const timing = {
   retryRunning: 10 * second,
   /** A stuck lease is tried again after this. */
   stuckRetry: day,
+  /** Pace at which what a provider holds is compared with the rows. */
+  reconcile: minute,
+  /** What no lease explains is given this long, by the database's clock and over at least two listings, before anything is done about it. */
+  reconcileGrace: minute,
+  /** Longest time a listing may take before it counts as failed. */
+  reconcileListing: 10 * minute,
   /** How often a worker reports itself. */
   workerBeat: 5 * second,
   /** A worker that did not report for this long does not count as living. */
@@ -144,6 +150,14 @@ export const limits = {
   sweepBatch: 1000,
   /** Claims that one statement extends, at most. */
   claimsTogether: 500,
+  /** Orphans, duplicates and vanished leases that one comparison with a provider acts on, each; the rest waits for the next. */
+  reconcileCap: 20,
+  /** Leases missing from a listing that one comparison asks the provider about. */
+  reconcileInspect: 100,
+  /** Resources in one listing; a longer one counts as failed. */
+  reconcileListed: 100_000,
+  /** Findings of one place that the API shows, oldest first. */
+  reconcileShown: 1000,
   /** Runs, with all their output, that one statement of a purge deletes. */
   purgeBatch: 20,
 } as const;

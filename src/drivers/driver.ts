@@ -54,6 +54,8 @@ export interface Listed {
   readonly labels: Labels;
   readonly createdAt: Date;
   readonly providerLeaseId: string | null;
+  /** The highest fence that the resource has seen, where it knows: what releases it comes with a higher one. */
+  readonly fence: number | null;
 }
 
 export interface ResourceRef {
@@ -73,8 +75,21 @@ export interface DriverFacts {
   readonly callTimeoutMs: number;
 }
 
-/** Lists what carries our installation id. A failed listing throws; it is never an empty one. */
-export type Inventory = (context: Omit<CallContext, "fence">) => AsyncIterable<Listed>;
+/** What the provider holds, to be compared with what our rows say. */
+export interface Inventory {
+  /**
+   * Identity of the place whose resources are listed, like `local:<uuid>`: the same for every driver over the same place,
+   * another for what takes its place. Asked of the place itself, now. Throws `transient` when it cannot be told.
+   */
+  readonly endpoint: () => Promise<string>;
+  /** Lists what carries our installation id. A failed listing throws, wherever it fails; it is never an empty one. */
+  readonly list: (context: Omit<CallContext, "fence">) => AsyncIterable<Listed>;
+  /**
+   * Removes the one resource that the provider calls so, and leaves the key's others; "not there" is success. Null where
+   * a key cannot have two.
+   */
+  readonly discard: ((context: CallContext, resource: { key: string; providerLeaseId: string }) => Promise<void>) | null;
+}
 
 export interface Driver {
   readonly kind: DriverKind;

@@ -18,6 +18,7 @@ import type { ApiEnv, ApiParts } from "./parts.ts";
 import { problemOf } from "./problem.ts";
 import { runStreamRoutes } from "./run-streams.ts";
 import { runRoutes } from "./runs.ts";
+import { reconcileRoutes } from "./reconcile.ts";
 import { refuseUnknown } from "./unknown-routes.ts";
 
 /** The whole HTTP interface. Serve its `fetch`; it opens and closes nothing itself. */
@@ -37,6 +38,7 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
   leaseRoutes(api, parts);
   executionRoutes(api, parts);
   hostRoutes(api, parts);
+  reconcileRoutes(api, parts);
   api.get("/queues/", (c) => c.redirect("/queues"));
   api.route("/queues", boardRoutes(parts));
 

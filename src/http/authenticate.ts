@@ -18,6 +18,12 @@ export async function identify(db: Db, token: string | undefined): Promise<Ident
   return identity;
 }
 
+/** Lets in operators only, once it is known who asks. */
+export const operatorsOnly: MiddlewareHandler<ApiEnv> = async (c, next) => {
+  if (c.var.identity.role !== "operator") throw invalid("operator_required", "this is about the whole fleet and for operators; use an operator's token", { status: 403 });
+  await next();
+};
+
 export const bearerToken = (header: string | undefined): string | undefined => /^Bearer +([\x21-\x7e]+)$/i.exec(header ?? "")?.[1];
 
 /** Throws `invalid` `operator_required` (403). `what` is what is for operators only, like `the queues are`. */

@@ -22,6 +22,8 @@ export function nextLeases(fleet: WorkerFleet, backend: string, bound: boolean):
       host: fleet.host.id,
       bound,
       binds: driver.facts.placement === "host",
+      // Without it the lease is never said to have vanished; whether it can be acquired is the driver's to say.
+      endpoint: (await driver.inventory?.endpoint().catch(() => null)) ?? null,
       lapseMs: driver.facts.fencing === "clock" ? driver.facts.callTimeoutMs : 0,
     };
     const lease = await claimNextLease(fleet.db, scope, claim, fleet.who);

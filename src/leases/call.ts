@@ -7,7 +7,7 @@ import type { Fleet } from "./fleet.ts";
  * Calls a driver for a lease: with the driver's own time limit, the lease's fence, and a log that names both. What the
  * driver throws that is not ours is a bug of the driver; it counts as transient, so that it is retried, told and given up.
  */
-export async function callDriver<T>(fleet: Fleet, driver: Driver, lease: Lease, stop: AbortSignal, verb: (context: CallContext) => Promise<T>): Promise<T> {
+export async function callDriver<T>(fleet: Fleet, driver: Driver, lease: Pick<Lease, "id" | "fence" | "companyId" | "backend">, stop: AbortSignal, verb: (context: CallContext) => Promise<T>): Promise<T> {
   const limit = AbortSignal.timeout(driver.facts.callTimeoutMs);
   const signal = AbortSignal.any([stop, limit]);
   const log = fleet.log.child({ lease: lease.id, fence: lease.fence, company: lease.companyId, backend: lease.backend });

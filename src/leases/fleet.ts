@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Db } from "../db/client.ts";
 import type { Bells } from "../domain/bells.ts";
 import type { Driver } from "../drivers/driver.ts";
+import type { HostMemory } from "./witness.ts";
 import type { Progress } from "./progress.ts";
 
 /** What the use cases are given: the parts of one process of the fleet. */
@@ -17,6 +18,8 @@ export interface Fleet {
 export interface WorkerFleet extends Fleet {
   readonly installation: string;
   readonly host: { readonly id: string; readonly name: string };
+  /** What this machine remembers of the installation. */
+  readonly memory: HostMemory;
   /** Throws `invalid` `unsupported_environment` for a backend this worker does not have. */
   driver(backend: string): Driver;
   /** Tells where executions of this process hear that their row wants a look. */

@@ -67,7 +67,7 @@ export function openBench(subject: Subject, driver: Driver): Bench {
     async listed(by = driver) {
       if (by.inventory === null) return null;
       const found: string[] = [];
-      for await (const { key } of by.inventory(bench.context())) found.push(key);
+      for await (const { key } of by.inventory.list(bench.context())) found.push(key);
       return found.toSorted();
     },
     async lease(want) {

@@ -36,6 +36,8 @@ export interface Subject {
   readonly refused: readonly BadConfig[];
   /** A driver whose provider cannot be reached, and never could. Its config is the one above. */
   unreachable(): Promise<Driver>;
+  /** A driver over another provider of the same kind. */
+  elsewhere(): Promise<Driver>;
   /**
    * What the provider holds, of any installation, by names that say what it is: resources, half-made ones, rubbish,
    * processes. Each resource once, by a name with its key in it, and what belongs to it only when it is there without it.

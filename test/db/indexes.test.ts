@@ -11,6 +11,7 @@ import { deleteGoneHost, goneHosts, listHosts } from "../../src/db/hosts.ts";
 import { claimNextLease } from "../../src/db/lease-claims.ts";
 import { extendLeaseClaim, renewLease } from "../../src/db/leases.ts";
 import { appendOutput, readOutput } from "../../src/db/output.ts";
+import * as reconcile from "../../src/db/reconcile.ts";
 import { textOrNull } from "../../src/db/rows.ts";
 import { findSituation, listRuns, rankOfAccepted } from "../../src/db/runs.ts";
 import { beatWorker } from "../../src/db/workers.ts";
@@ -98,6 +99,8 @@ async function readsWhole(query: string, params: unknown[]): Promise<string[]> {
 
 const claim = newClaim("me");
 const nobody = { id: newId(), offer: 1, runId: newId(), state: "running" } as never;
+const place = { endpoint: "local:1", backend: "local", host: newId(), began: new Date().toISOString() };
+const resource = { key: newId(), company: companyId, run: null, providerLeaseId: "", fence: null };
 const loops: Record<string, () => Promise<unknown>> = {
   takeDueAccepted: () => due.takeDueAccepted(db),
   rankOfAccepted: () => rankOfAccepted(db, companyId),
@@ -129,6 +132,11 @@ const loops: Record<string, () => Promise<unknown>> = {
   readOutput: () => readOutput(db, newId(), "stdout", 10),
   beatWorker: () => beatWorker(db, { id: newId(), host: newId(), hostName: "h", pid: 1, version: "1", backends: ["local", "ssh"] }),
   findSituation: () => findSituation(db, newId()),
+  leasesOfKeys: () => reconcile.leasesOfKeys(db, place, new Set([resource.key, newId()])),
+  markForgotten: () => reconcile.markForgotten(db, place.endpoint, [resource]),
+  insertOrphan: () => reconcile.insertOrphan(db, place, claim, { id: newId(), eventId: newId(), resource, provider: "local", fence: 1, who: "me" }),
+  missingLeases: () => reconcile.missingLeases(db, place, [resource]),
+  mayDiscard: () => reconcile.mayDiscard(db, place.endpoint, claim, { id: newId(), state: "active", company: companyId, providerLeaseId: "x", fence: 1 }),
   listRuns: () => listRuns(db, companyId, { limit: 50 }),
 };
 

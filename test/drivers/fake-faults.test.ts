@@ -204,7 +204,7 @@ describe("create_late", () => {
     await fake.release(key, handle);
     expect(there(key)).toEqual([]);
     const found = await fake.inventory();
-    expect(found).toEqual([{ key, labels, createdAt: expect.any(Date) as Date, providerLeaseId: expect.stringMatching(/^sandbox:\/\/fake\//) as string }]);
+    expect(found).toEqual([{ key, labels, createdAt: expect.any(Date) as Date, providerLeaseId: expect.stringMatching(/^sandbox:\/\/fake\//) as string, fence: 1 }]);
     await expect(fake.acquire(key)).rejects.toMatchObject({ code: "lease_released" });
     await fake.release(key, handle);
     expect(await fake.inventory()).toEqual([]);

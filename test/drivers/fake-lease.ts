@@ -33,7 +33,7 @@ export function fakeProvider(): FakeProvider {
     release: (key, handle = null, fence = 1, by = driver) => by.release(callContext(fence), { key, handle }),
     inventory: async (by = driver) => {
       const found: Listed[] = [];
-      for await (const one of by.inventory?.(callContext()) ?? []) found.push(one);
+      for await (const one of by.inventory?.list(callContext()) ?? []) found.push(one);
       return found;
     },
     remove: () => rmSync(parent, { recursive: true, force: true }),

@@ -30,7 +30,7 @@ describe.each(["real", "instant"] as const)("%s: acquire", (commands) => {
     const cwd = join(fake.root, "sandboxes", key, "1", "workspace");
     expect(one.target).toEqual({ transport: "sandbox", cwd, shell: "/bin/sh" });
     expect(one.metadata).toMatchObject({ provider: "fake", image: "ubuntu:24.04", reuseLease: false, shellCommand: "sh", sandboxId, remoteCwd: cwd, resumedLease: false, commands });
-    expect(await fake.inventory()).toEqual([{ key, labels, createdAt: expect.any(Date) as Date, providerLeaseId: one.providerLeaseId }]);
+    expect(await fake.inventory()).toEqual([{ key, labels, createdAt: expect.any(Date) as Date, providerLeaseId: one.providerLeaseId, fence: expect.any(Number) as number }]);
   });
 
   it("the lease's id names its run", async () => {

@@ -24,7 +24,7 @@ const acquire = (key: string, fence = 1, by = driver) => by.acquire(callContext(
 const release = (key: string, fence = 1, by = driver) => by.release(callContext(fence), { key, handle: null });
 const listed = async (by = driver): Promise<string[]> => {
   const keys: string[] = [];
-  for await (const entry of by.inventory?.(callContext()) ?? []) keys.push(entry.key);
+  for await (const entry of by.inventory?.list(callContext()) ?? []) keys.push(entry.key);
   return keys.toSorted();
 };
 const left = (path: string): string[] => (existsSync(path) ? readdirSync(path) : []);

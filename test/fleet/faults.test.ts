@@ -52,7 +52,7 @@ async function inventory(): Promise<Listed[]> {
   const found: Listed[] = [];
   const driver = fleet.driver("sandbox-fake");
   // What is late appears now: the provider is asked often enough.
-  for (let i = 0; i < lateCalls; i++) for await (const one of driver.inventory?.({ signal: new AbortController().signal, log: quietLog }) ?? []) if (i === lateCalls - 1) found.push(one);
+  for (let i = 0; i < lateCalls; i++) for await (const one of driver.inventory?.list({ signal: new AbortController().signal, log: quietLog }) ?? []) if (i === lateCalls - 1) found.push(one);
   return found;
 }
 

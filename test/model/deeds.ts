@@ -1,6 +1,5 @@
 import { isKind } from "../../src/domain/errors.ts";
 import type { RunRequestInput } from "../../src/domain/request.ts";
-import { acquireClaimed, nextLeases } from "../../src/leases/acquire.ts";
 import { cancelExecution } from "../../src/leases/cancel-execution.ts";
 import { execute } from "../../src/leases/execute.ts";
 import type { WorkerFleet } from "../../src/leases/fleet.ts";
@@ -14,6 +13,7 @@ import { submitRun } from "../../src/runs/accept.ts";
 import { advanceRun } from "../../src/runs/advance.ts";
 import { cancelRun } from "../../src/runs/cancel.ts";
 import type { HostPathSource } from "../../src/runs/host-path.ts";
+import { acquireNext } from "../support/acquire-next.ts";
 import { realizeRun } from "../../src/runs/realize.ts";
 import type { Bell } from "./bag.ts";
 import { Violation } from "./violation.ts";
@@ -37,10 +37,7 @@ async function work(fleet: WorkerFleet, { verb, id, host }: Bell, stop: AbortSig
       return;
     }
     case "acquire":
-      {
-        const next = nextLeases(fleet, backend, host !== null);
-        for (let claimed = await next(); claimed !== null; claimed = stop.aborted ? null : await next()) await acquireClaimed(fleet, claimed);
-      }
+      while (!stop.aborted && (await acquireNext(fleet, backend, host !== null)));
       return;
     case "realize":
       return realizeRun(fleet, emptyWorkspaces, id, stop);

@@ -248,6 +248,7 @@ export class World {
       // What is told to processes at work is always lost; they look for themselves when they extend their claim.
       notices: { onExecution: () => () => {} },
       progress: new Progress(),
+      memory: { known: async () => [], remember: async () => {}, forget: async () => {} },
     };
   }
 

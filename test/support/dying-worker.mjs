@@ -22,8 +22,8 @@ const effect = () => {
 const config = readConfig();
 const base = openBase(config, "worker");
 if (kind === "statement") {
-  // What a worker does for its own sake (reporting itself, extending claims, finding nothing to claim) moves no run.
-  const idle = /"workers"|set claim_until =|left join environments e on e\.id = l\.environment_id/;
+  // What a worker does for its own sake (reporting itself, extending claims, finding nothing to claim, reconciling) moves no run.
+  const idle = /"workers"|reconcile_|held_since|witness|pg_control_system|pg_database|from companies where id = any|count\(\*\) over \(\)::int as total|union all select id, status|set claim_until =|left join environments e on e\.id = l\.environment_id/;
   const logger = { logQuery: (query) => void (idle.test(query) || effect()) };
   const db = drizzle(postgres(config.databaseUrl, { max: 4, onnotice: () => {} }), { logger });
   await base.database.close();

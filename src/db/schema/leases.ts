@@ -17,6 +17,10 @@ export const ownsSlotSql = sql.raw(`(${ownsSlot})`);
 export const hostKeySql = sql.raw(`coalesce(l.host, ${nobody})`);
 export const environmentKeySql = sql.raw(`coalesce(l.environment_id, ${nobody})`);
 export const nobodySql = sql.raw(nobody);
+/** SQL for "this lease is open", in the very words of the indexes that need it. */
+export const openSql = sql.raw(open);
+/** SQL for the host in the index that keeps a resource to one open lease: that of no host where it is bound to none. */
+export const hostSql = sql.raw(`coalesce(host, ${nobody})`);
 
 export const leases = pgTable(
   "environment_leases",

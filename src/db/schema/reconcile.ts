@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import { check, index, integer, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-core";
+import { findingKinds } from "../../domain/reconcile.ts";
 import { claimColumns, claimIsWhole, list, moment } from "./columns.ts";
 
 /** What each listing of a provider's endpoint found, and when the next one is due. One row per endpoint. */
@@ -26,8 +27,6 @@ export const reconcileEndpoints = pgTable(
   },
   () => [claimIsWhole("reconcile_endpoints")],
 );
-
-export const findingKinds = ["orphan", "duplicate", "unknown_company", "forgotten"] as const;
 
 /** What a listing showed that no open lease explains, until it is gone. */
 export const reconcileFindings = pgTable(

@@ -50,7 +50,7 @@ export function bubblewrapDriver(place: BubblewrapPlace): Driver {
   const root = resolve(place.root);
   // As root each lease gets a user of its own; otherwise a sandbox can only be its maker's.
   const ownUsers = process.getuid?.() === 0;
-  const leases = directoryLeases({ root, installation: place.installation, mode: ownUsers ? 0o711 : 0o700, prune: () => freeForgotten(root, day) });
+  const leases = directoryLeases({ provider: "bubblewrap", root, installation: place.installation, mode: ownUsers ? 0o711 : 0o700, prune: () => freeForgotten(root, day) });
   const allowed = { binds: place.binds, network: place.network, ownUsers, ours: [root, ...(place.dataDir === undefined ? [] : [place.dataDir])] };
   let found: Promise<ControlGroups | null> | null = null;
   let program: Program | null = null;
@@ -95,7 +95,7 @@ export function bubblewrapDriver(place: BubblewrapPlace): Driver {
     provider: "bubblewrap",
     facts: { isolation: "namespace", placement: "host", fencing: "enforced", maxTtlMs: null, callTimeoutMs: timing.call },
     config: bubblewrapConfig,
-    inventory: leases.list,
+    inventory: leases.inventory,
 
     async probe(context, config) {
       const wanted = parse(bubblewrapConfig, config, "config");

@@ -10,4 +10,6 @@ export interface Commands {
   /** Takes a sandbox away unless a newer fence has it, in one step. Throws `stale`. */
   takeAway(fence: number): TakeAway;
   session(directory: string, fence: number): Session;
+  /** The highest fence the sandbox has seen; null when it does not know any more, or is on its way out. */
+  seenFence(directory: string): Promise<number | null>;
 }

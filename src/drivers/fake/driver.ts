@@ -4,7 +4,8 @@ import { join, resolve } from "node:path";
 import { timing } from "../../domain/defaults.ts";
 import { gone, refused } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
-import type { CallContext, Driver, Listed } from "../driver.ts";
+import type { CallContext, Driver, Inventory, Listed } from "../driver.ts";
+import { listedThere, rootIdentity } from "../host-directory/endpoint.ts";
 import { isThere } from "../host-directory/is-there.ts";
 import { placesIn, stagesIn, trashIn } from "../host-directory/places.ts";
 import { discardReleased, leaveTombstone } from "../host-directory/trash.ts";
@@ -20,12 +21,15 @@ import { providerLayout } from "./layout.ts";
 import type { LeaseCalls } from "./lease-calls.ts";
 import { checkOurs, fromLabels, providerLeaseId } from "./ours.ts";
 import { probeFake } from "./probe.ts";
-import type { Sandbox } from "./provider.ts";
+import { destroyed, type Sandbox } from "./provider.ts";
 import { isNotFound } from "./provider-error.ts";
 import { realCommands } from "./real.ts";
 import { releaseSandboxes } from "./release.ts";
 import { tidy } from "./tidy.ts";
 import { planIn, unreliableProvider, type UnreliableProvider } from "./unreliable.ts";
+
+/** For what is done to a sandbox without running anything in it. */
+const noCommands = { instant: { exitCode: 0, stdout: "" } };
 
 export interface FakePlace {
   /** Directory that is the provider's whole state; made if it is not there. One file system. */
@@ -44,6 +48,7 @@ export function fakeDriver({ root: given, installation, path }: FakePlace): Driv
   const at = providerLayout(root);
   for (const directory of [root, at.sandboxes, stagesIn(root), trashIn(root)]) mkdirSync(directory, { recursive: true, mode: 0o700 });
   const tidyNow = tidy(root);
+  const identity = rootIdentity("fake", root);
 
   const commands = (config: Pick<FakeConfig, "instant">) => (of: Sandbox["commands"]): Commands => (of === "real" ? realCommands(path) : instantCommands(path, config.instant));
 
@@ -75,6 +80,25 @@ export function fakeDriver({ root: given, installation, path }: FakePlace): Driv
     return sandbox;
   };
 
+  async function* list(context: Pick<CallContext, "signal">): AsyncIterable<Listed> {
+    const plan = await planIn(at.sharedPlan);
+    for (const sandbox of await attempt("inventory", context, plan, null, (provider) => provider.list())) {
+      const labels = fromLabels(sandbox);
+      if (labels.installation !== installation) continue;
+      // How commands end there makes no difference to its fence.
+      const fence = await commands(noCommands)(sandbox.commands).seenFence(sandbox.directory);
+      yield { key: sandbox.key, labels, createdAt: sandbox.createdAt, providerLeaseId: providerLeaseId(sandbox), fence };
+    }
+  }
+
+  const discard: Inventory["discard"] = async (context, { key, providerLeaseId: wanted }) => {
+    await attempt("discard", context, await planIn(at.planOf(key)), key, async (provider) => {
+      const found = (await provider.list(key)).filter((sandbox) => providerLeaseId(sandbox) === wanted);
+      checkOurs(found, { installation });
+      for (const one of found) await destroyed(provider.destroy(one, commands(noCommands)(one.commands).takeAway(context.fence)));
+    });
+  };
+
   return {
     kind: "sandbox",
     provider: "fake",
@@ -82,12 +106,10 @@ export function fakeDriver({ root: given, installation, path }: FakePlace): Driv
     facts: { isolation: "none", placement: "host", fencing: "enforced", maxTtlMs: null, callTimeoutMs: timing.callFake },
     config: fakeConfig,
 
-    async *inventory(context): AsyncIterable<Listed> {
-      const plan = await planIn(at.sharedPlan);
-      for (const sandbox of await attempt("inventory", context, plan, null, (provider) => provider.list())) {
-        const labels = fromLabels(sandbox);
-        if (labels.installation === installation) yield { key: sandbox.key, labels, createdAt: sandbox.createdAt, providerLeaseId: providerLeaseId(sandbox) };
-      }
+    inventory: {
+      endpoint: () => identity.read(),
+      list: (context) => listedThere(identity, list(context)),
+      discard,
     },
 
     async probe(context, given) {
@@ -144,7 +166,7 @@ export function fakeDriver({ root: given, installation, path }: FakePlace): Driv
       const known = handle === null ? null : readHandle(handle);
       const plan = known?.config.faults ?? (await planIn(at.planOf(key)));
       await attempt("release", context, plan, key, (provider) =>
-        releaseSandboxes(leaseCalls(context, key, provider, known?.config ?? { instant: { exitCode: 0, stdout: "" } }), installation, known?.sandboxId ?? null),
+        releaseSandboxes(leaseCalls(context, key, provider, known?.config ?? noCommands), installation, known?.sandboxId ?? null),
       );
       // What ran in one that was taken away by somebody who died over it ends as if its machine did.
       await discardReleased(root, key, (released) => endInhabitants(join(at.sandboxesOf(key), "?"), released));

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** Calls of the driver that can fail on command, then the calls of the provider under them. */
-export const faultyVerbs = ["probe", "acquire", "inspect", "extend", "session", "release", "inventory"] as const;
+export const faultyVerbs = ["probe", "acquire", "inspect", "extend", "session", "release", "inventory", "discard"] as const;
 export const faultyCalls = ["create", "get", "list", "destroy"] as const;
 export type Faulty = (typeof faultyVerbs)[number] | (typeof faultyCalls)[number];
 

@@ -4,7 +4,7 @@ import { placesIn } from "../host-directory/places.ts";
 import type { Session } from "../../session/session.ts";
 import type { Commands } from "./commands.ts";
 import type { FakeConfig } from "./config.ts";
-import { makeRecords, raiseTo, retireFence } from "./instant-fence.ts";
+import { makeRecords, raiseTo, retireFence, seenFence } from "./instant-fence.ts";
 import { instantPlace } from "./instant-place.ts";
 
 /** No process runs: each command has ended when it is started. For measuring a fleet without what commands cost. */
@@ -31,4 +31,6 @@ export const instantCommands = (path: string, end: FakeConfig["instant"]): Comma
     };
     return session;
   },
+
+  seenFence,
 });

@@ -3,6 +3,7 @@ import { isKind } from "../../domain/errors.ts";
 import { raiseFence, retire } from "../../session/lease-directory.ts";
 import { markerPath } from "../host-directory/marker.ts";
 import { makePlaces } from "../host-directory/make-places.ts";
+import { seenFence } from "../host-directory/seen-fence.ts";
 import { hostSession } from "../host-directory/session.ts";
 import type { Commands } from "./commands.ts";
 
@@ -27,4 +28,6 @@ export const realCommands = (path: string): Commands => ({
   },
 
   session: (directory) => hostSession(directory, { env: { PATH: path } }),
+
+  seenFence,
 });

@@ -5,6 +5,7 @@ import { isId } from "../../domain/ids.ts";
 import type { CallContext, Listed } from "../driver.ts";
 import { errnoOf } from "./errno.ts";
 import { readMarker } from "./marker.ts";
+import { seenFence } from "./seen-fence.ts";
 
 /** Lists what carries our installation id. What cannot be read is nobody's, is left out and logged. */
 export async function* listLeases(context: Omit<CallContext, "fence">, root: string, installation: string): AsyncIterable<Listed> {
@@ -24,6 +25,7 @@ export async function* listLeases(context: Omit<CallContext, "fence">, root: str
       labels: { installation: marker.installation, company: marker.company, run: marker.run },
       createdAt: marker.createdAt,
       providerLeaseId: null,
+      fence: await seenFence(join(root, entry.name)),
     };
   }
 }

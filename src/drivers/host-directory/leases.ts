@@ -1,8 +1,9 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { gone, refused } from "../../domain/errors.ts";
-import type { CallContext, Labels, Listed } from "../driver.ts";
+import type { CallContext, Inventory, Labels } from "../driver.ts";
 import { acquireDirectory, type Wanted } from "./acquire.ts";
+import { listedThere, rootIdentity } from "./endpoint.ts";
 import { listLeases } from "./inventory.ts";
 import { type Marker, readMarker } from "./marker.ts";
 import { leaseDirectory, stagesIn } from "./places.ts";
@@ -10,6 +11,8 @@ import { type Released, releaseDirectory } from "./release.ts";
 import { prune } from "./trash.ts";
 
 export interface LeaseRoot {
+  /** The driver's provider, for the root's identity. */
+  readonly provider: string;
   /** Absolute path of the directory that holds the leases' directories; made if it is not there. One file system. */
   readonly root: string;
   /** Our installation's id, written into every lease's directory. */
@@ -30,14 +33,21 @@ export interface OpenedLease {
 const pruneEvery = 60 * 60 * 1000;
 
 /** Leases that are directories of this machine: what the drivers of this machine have in common. */
-export function directoryLeases({ root, installation, mode, prune: pruneOwn }: LeaseRoot) {
+export function directoryLeases({ provider, root, installation, mode, prune: pruneOwn }: LeaseRoot) {
   // Whatever the umask says, where we are the first.
   if (mkdirSync(root, { recursive: true }) !== undefined) chmodSync(root, mode);
   mkdirSync(stagesIn(root), { recursive: true, mode: 0o700 });
+  const identity = rootIdentity(provider, root);
+  const inventory: Inventory = {
+    endpoint: () => identity.read(),
+    list: (context) => listedThere(identity, listLeases(context, root, installation)),
+    // A directory's name is its key.
+    discard: null,
+  };
   let prunedAt = -Infinity;
 
   return {
-    list: (context: Omit<CallContext, "fence">): AsyncIterable<Listed> => listLeases(context, root, installation),
+    inventory,
 
     /** Gives the lease's directory. Throws `gone`, `refused`, `stale`. */
     async acquire(context: CallContext, request: { key: string; labels: Labels }, prepare?: Wanted["prepare"]): Promise<string> {
@@ -53,8 +63,9 @@ export function directoryLeases({ root, installation, mode, prune: pruneOwn }: L
       try {
         return (await lstat(directory)).isDirectory() && (await readMarker(directory)).installation === installation ? "up" : "gone";
       } catch {
-        // Without the root, nothing can be said about what is in it.
-        return (await lstat(root).catch(() => null))?.isDirectory() === true && (await lstat(directory).catch(() => null)) === null ? "gone" : "unknown";
+        // Without the root, nothing can be said about what is in it; nor by an empty directory where its disk is mounted else.
+        const there = await identity.read().catch(() => null);
+        return there !== null && (await lstat(directory).catch(() => null)) === null ? "gone" : "unknown";
       }
     },
 

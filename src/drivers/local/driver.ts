@@ -22,14 +22,14 @@ export interface LocalPlace {
 /** Leases on this machine: a directory each, processes of this user, no isolation. */
 export function localDriver(place: LocalPlace): Driver {
   const root = resolve(place.root);
-  const leases = directoryLeases({ root, installation: place.installation, mode: 0o700 });
+  const leases = directoryLeases({ provider: "local", root, installation: place.installation, mode: 0o700 });
 
   return {
     kind: "local",
     provider: "local",
     facts: { isolation: "none", placement: "host", fencing: "enforced", maxTtlMs: null, callTimeoutMs: timing.call },
     config: localConfig,
-    inventory: leases.list,
+    inventory: leases.inventory,
 
     async probe(_context, config) {
       parse(localConfig, config, "config");

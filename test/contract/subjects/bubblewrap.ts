@@ -54,6 +54,7 @@ export default async function bubblewrap(): Promise<Subject> {
       await writeFile(lost, "");
       return driver;
     },
+    elsewhere: async () => bubblewrapDriver(place(join(await mkdtemp(join(base, "elsewhere-")), "sandboxes"), "ours")),
     async remains() {
       const keys = await readdir(root).catch(() => []);
       const left = (await remainsUnder(root)).filter((name) => !name.startsWith(".users/"));

@@ -31,6 +31,7 @@ export default async function fake(): Promise<Subject> {
       await writeFile(lost, "");
       return driver;
     },
+    elsewhere: async () => fakeDriver({ root: join(await mkdtemp(join(base, "elsewhere-")), "provider"), installation: "ours", path }),
     async remains() {
       const found: string[] = [];
       for (const directory of ["sandboxes", "late"]) {

@@ -25,6 +25,7 @@ export default async function local(): Promise<Subject> {
       await writeFile(lost, "");
       return driver;
     },
+    elsewhere: async () => localDriver({ root: join(await mkdtemp(join(base, "elsewhere-")), "leases"), installation: "ours" }),
     remains: () => remainsUnder(root),
     controlWithinReach: true,
     close: () => rm(base, { recursive: true, force: true }),
