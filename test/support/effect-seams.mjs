@@ -93,6 +93,11 @@ http.Server.prototype.emit = function (event, request, ...rest) {
   const go = () => Reflect.apply(emit, this, [event, request, ...rest]);
   return event === "request" ? at.run(`${request.method} ${request.url}`, go) : go();
 };
+const { writeHead } = http.ServerResponse.prototype;
+http.ServerResponse.prototype.writeHead = function (...args) {
+  effect("http answer");
+  return Reflect.apply(writeHead, this, args);
+};
 
 const { spawn } = ChildProcess.prototype;
 ChildProcess.prototype.spawn = function (options) {

@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import type { Db } from "../../../src/db/client.ts";
-import { type LeaseEvent, leaseRules, type LeaseState } from "../../../src/domain/lease.ts";
+import { isFinalLease, type LeaseEvent, leaseRules, type LeaseState } from "../../../src/domain/lease.ts";
 
 /** What the rows say at one moment, oldest first. */
 export interface Rows {
@@ -55,16 +55,24 @@ export async function read(db: Db, pid: number): Promise<Rows> {
   };
 }
 
+/** Without what has ended. */
+export const openRows = (all: Rows): Rows => ({
+  ...all,
+  runs: all.runs.filter(({ phase }) => phase !== "ended"),
+  leases: all.leases.filter(({ state }) => !isFinalLease(state)),
+  executions: all.executions.filter(({ state }) => state !== "final"),
+});
+
 const claimed = (row: { readonly claimed: boolean }): string => (row.claimed ? ", claimed" : "");
 
 /** The rows that the dead one left, in words. */
 export function whatWasLeft({ runs, leases, executions }: Rows): string {
   const parts = [
-    ...runs.map((run) => `run ${run.phase}${claimed(run)}`),
+    ...runs.map((run) => `run ${run.phase}${claimed(run)}${run.cancel ? ", to be cancelled" : ""}`),
     ...leases.map((lease) => `lease ${lease.state}, fence ${lease.fence}${claimed(lease)}`),
     ...executions.map((x) => `execution ${x.state}${x.offer > 0 ? `, offer ${x.offer}` : ""}${claimed(x)}${x.kill === null ? "" : `, to end: ${x.kill}`}`),
   ];
-  return parts.length === 0 ? "no row" : parts.join("; ");
+  return parts.length === 0 ? "nothing" : parts.join("; ");
 }
 
 /** The first thing that whoever came next did, told from events, offers and phases. */

@@ -15,10 +15,15 @@ import { requestExecution } from "../../../src/leases/request-execution.ts";
 import { cancelRun } from "../../../src/runs/cancel.ts";
 import { openBase } from "../../../src/app/base.ts";
 import { openWorker } from "../../../src/app/worker.ts";
+import { endCalm } from "../../support/calm.ts";
 import { freshPrefix } from "../../support/database.ts";
 import { eventually } from "../../support/eventually.ts";
 import type { Stack } from "../../support/stack.ts";
+import { createToken } from "../../../src/db/companies.ts";
+import { serveApi } from "../../support/serve-api.ts";
 import type { Mortal } from "./mortal.ts";
+import { openRows, type Rows, whatWasLeft } from "./observe.ts";
+import { reaperScenario } from "./reaper-scenario.ts";
 
 /** Every step is in it: the workspace of the run is a copy of this. */
 export const project = fileURLToPath(new URL("../../../examples/roman", import.meta.url));
@@ -45,6 +50,10 @@ export interface Scenario {
   readonly client: (world: World) => Promise<void>;
   /** What must have come of it. */
   readonly expected: Expected;
+  /** Says more about what came of it than the rest; gives the invariants that it has shown, if they are others than usual. */
+  readonly check?: (world: World, after: Rows) => Promise<readonly string[]>;
+  /** What was left and what came next, where other words fit better. */
+  readonly say?: { readonly left: (left: Rows) => string; readonly next: (left: Rows, after: Rows, world: World) => string };
 }
 
 /** What there is for a client. */
@@ -53,6 +62,10 @@ export interface World {
   readonly mortal: Mortal;
   /** Where an API answers. */
   api: Promise<string | undefined>;
+  /** The request that had to be asked again, and the status it had then. */
+  again: { readonly what: string; readonly status: number } | null;
+  /** What has to be closed in the end. */
+  readonly opened: AsyncDisposable[];
 }
 
 export interface Expected {
@@ -118,6 +131,71 @@ const leaseEnded = async (stack: Stack, id: string): Promise<void> => {
   }, patience);
 };
 
+/** Each once, over HTTP. What is not answered is asked again, with the same key. */
+const apiScenario: Scenario = {
+  mortal: ["api"],
+  story: "runs, an ad-hoc lease and commands in it are asked for, cancelled and let go over HTTP",
+  config: async () => ({ port: 0 }),
+  prepare: async (stack) => {
+    await stack.worker();
+  },
+  next: async (world) => {
+    const served = await serveApi(world.stack);
+    world.opened.push(served);
+    world.api = Promise.resolve(served.url);
+  },
+  client: async (world) => {
+    const { stack } = world;
+    const token = await createToken(stack.base.database.db, stack.companyId, "client", "producer");
+    const ask = async (path: string, key?: string, body?: unknown): Promise<string> => {
+      let tries = 0;
+      const answer = await eventually(async () => {
+        tries += 1;
+        const response = await fetch(`${await world.api}/v1${path}`, {
+          method: "POST",
+          headers: { authorization: `Bearer ${token}`, ...(key === undefined ? {} : { "idempotency-key": key, "content-type": "application/json" }) },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        });
+        if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+        return { status: response.status, id: String(((await response.json()) as { id: string }).id) };
+      }, patience);
+      if (tries > 1) world.again = { what: path, status: answer.status };
+      return answer.id;
+    };
+    const run = await ask("/runs", "run-1", counted(stack, "0", "echo out"));
+    await ended(stack, run);
+    const second = await ask("/runs", "run-2", counted(stack, "1", endless));
+    await speaks(stack, second);
+    await ask(`/runs/${second}/cancel`);
+    await ended(stack, second);
+    const lease = await ask("/leases", "lease-1", {});
+    await eventually(async () => {
+      const now = await findLease(stack.base.database.db, lease);
+      if (now?.state !== "active") throw new Error(`lease ${now?.state}`);
+    }, patience);
+    await ask(`/leases/${lease}/renew`);
+    const first = await ask(`/leases/${lease}/executions`, "execution-1", counted(stack, "2", endless));
+    await executionIs(stack, first, "speaking");
+    await ask(`/executions/${first}/cancel`);
+    await executionIs(stack, first, "final");
+    await ask(`/leases/${lease}/release`);
+    await leaseEnded(stack, lease);
+  },
+  expected: {
+    runs: [exited, { kind: "cancelled" }],
+    leases: ["released", "expired", "released"],
+    executions: [
+      { outcome: exited, stdout: "out\n", starts: 1 },
+      { outcome: { kind: "cancelled" }, stdout: "out\n", starts: 1 },
+      { outcome: { kind: "cancelled" }, stdout: "out\n", starts: 1 },
+    ],
+  },
+  say: {
+    left: (left) => whatWasLeft(openRows(left)),
+    next: (_left, _after, { again }) => (again === null ? "was answered" : `asked again, ${again.status === 201 ? "it is written down" : "it is there and answered"}`),
+  },
+};
+
 export const scenarios = {
   plain: {
     mortal: ["worker", "local"],
@@ -169,7 +247,7 @@ export const scenarios = {
     mortal: ["worker", "local"],
     story: "a run whose command takes longer than it may",
     client: async ({ stack }) => {
-      const run = await stack.submit({ ...counted(stack, "0", endless), timeoutMs: 1500 });
+      const run = await stack.submit({ ...counted(stack, "0", endless), timeoutMs: 3000 });
       await ended(stack, run.id);
     },
     expected: { runs: [{ kind: "timed_out" }], leases: ["failed"], executions: [{ outcome: { kind: "timed_out" }, stdout: "out\n", starts: 1 }] },
@@ -181,7 +259,12 @@ export const scenarios = {
       const run = await stack.submit(counted(stack, "0", endless));
       await speaks(stack, run.id);
       await stack.base.database.db.execute(sql`update environment_leases set expires_at = clock_timestamp() where status = 'active'`);
-      await stack.sweep();
+      await eventually(async () => {
+        await endCalm(stack.base.database.db);
+        await stack.sweep();
+        const { lease } = await stack.situation(run.id);
+        if (lease?.state === "active") throw new Error("the lease has not expired");
+      }, patience);
       await ended(stack, run.id);
     },
     expected: { runs: [{ kind: "lease_ended" }], leases: ["expired"], executions: [{ outcome: { kind: "lease_ended" }, stdout: "out\n", starts: 1 }] },
@@ -243,5 +326,7 @@ export const scenarios = {
     },
     expected: { runs: [exited], leases: ["released"], executions: [{ outcome: exited, stdout: "out\nend\n", starts: 1 }] },
   },
+  sweep: reaperScenario,
+  api: apiScenario,
 } satisfies Record<string, Scenario>;
 export type ScenarioName = keyof typeof scenarios;
