@@ -101,7 +101,7 @@ export const rows: readonly Row[] = [
   { verb: "execute", what: "the bell for the release", in: "plain", line: /^execute redis addStandardJob \S+\.release/ },
   { verb: "execute", what: "its job is done", in: "plain", line: /redis moveToFinished \S+\.execute/, meanwhile: true },
 
-  { verb: "end a command", what: "what nobody has begun is ended at once", in: "cancelled", line: /sql with moved as \( update executions set state = 'final'/ },
+  { verb: "end a command", what: "what nobody has begun is ended at once", in: "cancelled", line: /^[a-z]+ sql with moved as \( update executions set state = 'final'/ },
   { verb: "end a command", what: "its end is asked for (cancelled)", in: "cancelled", line: /^run sql update executions set kill_reason/ },
   { verb: "end a command", what: "its worker is told (cancelled)", in: "cancelled", line: /^run redis publish undefined/ },
   { verb: "end a command", what: "its worker extends its claim and hears of it", in: "cancelled", line: /^own sql update executions set claim_until/ },
@@ -145,7 +145,7 @@ export const rows: readonly Row[] = [
   { verb: "release", what: "the bell for who waits for the slot", in: "slow", line: /^release redis addStandardJob local\.acquire/ },
   { verb: "release", what: "its job is done", in: "plain", line: /redis moveToFinished \S+\.release/, meanwhile: true },
 
-  { verb: "sweep", what: "the sweep is noted", in: "sweep", line: /sql with was as \( select id, fleet_tick/ },
+  { verb: "sweep", what: "the sweep is noted", in: "sweep", line: /sql with was as \( ?select id, fleet_tick/ },
   { verb: "sweep", what: "leases of waiting runs are renewed", in: "sweep", line: /sql update environment_leases l set expires_at/ },
   { verb: "sweep", what: "a lease expires", in: "sweep", line: lease("expire") },
   { verb: "sweep", what: "the bell for the run of an expired lease", in: "sweep", line: /^\S+ redis addStandardJob runs/ },
