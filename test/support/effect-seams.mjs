@@ -34,8 +34,11 @@ const lineOf = (what) => `${at.getStore() ?? "own"} ${what}`.replaceAll(/[0-9a-f
 const effect = (what, when = "before") => tell(lineOf(what), when);
 const isSlow = (what) => slow?.test(lineOf(what)) === true;
 
+/** What is replaced below, and called from what replaces it. */
+const original = (holder, name) => holder[name];
+
 // Statements, with those of their values that are words of ours: events, states, phases.
-const { execute } = PostgresJsPreparedQuery.prototype;
+const execute = original(PostgresJsPreparedQuery.prototype, "execute");
 PostgresJsPreparedQuery.prototype.execute = function (...args) {
   const words = this.params.filter((value) => typeof value === "string" && /^[a-z_]+$/.test(value));
   const text = `${this.queryString.replaceAll(/\s+/g, " ").trim()} -- ${words.join(" ")}`;
@@ -44,7 +47,7 @@ PostgresJsPreparedQuery.prototype.execute = function (...args) {
   effect(`sql ${text}`);
   return Reflect.apply(execute, this, args);
 };
-const { transaction: begin } = PostgresJsSession.prototype;
+const begin = original(PostgresJsSession.prototype, "transaction");
 PostgresJsSession.prototype.transaction = function (work, ...rest) {
   const open = { last: "" };
   const whole = (tx) =>
@@ -58,7 +61,8 @@ PostgresJsSession.prototype.transaction = function (work, ...rest) {
 
 // BullMQ's scripts by their names instead of their digests.
 const scripts = new Map();
-const { defineCommand, sendCommand } = Redis.prototype;
+const defineCommand = original(Redis.prototype, "defineCommand");
+const sendCommand = original(Redis.prototype, "sendCommand");
 Redis.prototype.defineCommand = function (name, definition) {
   const result = Reflect.apply(defineCommand, this, [name, definition]);
   // ioredis has made the script, and with it the digest, when its command is called first.
@@ -84,22 +88,22 @@ Redis.prototype.sendCommand = function (command, ...rest) {
   return Reflect.apply(sendCommand, this, [command, ...rest]);
 };
 
-const { callProcessJob } = Worker.prototype;
+const callProcessJob = original(Worker.prototype, "callProcessJob");
 Worker.prototype.callProcessJob = function (job, ...rest) {
   return at.run(job.name, () => Reflect.apply(callProcessJob, this, [job, ...rest]));
 };
-const { emit } = http.Server.prototype;
+const emit = original(http.Server.prototype, "emit");
 http.Server.prototype.emit = function (event, request, ...rest) {
   const go = () => Reflect.apply(emit, this, [event, request, ...rest]);
   return event === "request" ? at.run(`${request.method} ${request.url}`, go) : go();
 };
-const { writeHead } = http.ServerResponse.prototype;
+const writeHead = original(http.ServerResponse.prototype, "writeHead");
 http.ServerResponse.prototype.writeHead = function (...args) {
   effect("http answer");
   return Reflect.apply(writeHead, this, args);
 };
 
-const { spawn } = ChildProcess.prototype;
+const spawn = original(ChildProcess.prototype, "spawn");
 ChildProcess.prototype.spawn = function (options) {
   const [program = "", ...args] = options.args ?? [];
   // The first line of our scripts names them.
@@ -118,19 +122,19 @@ ChildProcess.prototype.spawn = function (options) {
 const changing = ["appendFile", "chmod", "chown", "copyFile", "cp", "link", "mkdir", "rename", "rm", "rmdir", "statfs", "symlink", "truncate", "unlink", "utimes", "writeFile"];
 const root = process.env.LEASEHOLD_DATA_DIR ?? "";
 for (const name of [...changing, "open"]) {
-  const original = fs[name];
+  const call = fs[name];
   fs[name] = async (...args) => {
-    if (name === "open" && (args[1] === undefined || args[1] === "r")) return Reflect.apply(original, fs, args);
+    if (name === "open" && (args[1] === undefined || args[1] === "r")) return Reflect.apply(call, fs, args);
     const paths = args.slice(0, 2).filter((arg) => typeof arg === "string" && arg.startsWith("/"));
     const what = `fs ${name} ${paths.map((path) => path.replace(root, "")).join(" to ")}`;
     if (isSlow(what)) await sleep(lateBy);
     effect(what);
-    return Reflect.apply(original, fs, args);
+    return Reflect.apply(call, fs, args);
   };
 }
 syncBuiltinESMExports();
 
-const { kill } = process;
+const kill = original(process, "kill");
 process.kill = (pid, signal) => {
   if (pid !== process.pid && signal !== 0) effect(`kill ${signal}`);
   return Reflect.apply(kill, process, [pid, signal]);
