@@ -6,6 +6,8 @@ export default defineConfig({
     globalSetup: ["test/support/services.ts"],
     pool: "forks",
     maxWorkers: 2,
+    // Of tests that say that they may run beside each other: those that mostly wait.
+    maxConcurrency: 10,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // A test that was skipped or left focused proves nothing.

@@ -1,13 +1,10 @@
 import { Queue } from "bullmq";
-import { type ChildProcess, fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { catalog } from "../../queues/catalog.ts";
 import { clockOf, openPatientConnection, type RedisAddress } from "../../queues/connection.ts";
 import { openProbes, type QueueProbes } from "../../queues/probes.ts";
-import { childEnvironment } from "../../src/config.ts";
 import { refused } from "../../src/domain/errors.ts";
 import type { Driver, ProbeResult } from "../../src/drivers/driver.ts";
 import { localDriver } from "../../src/drivers/local/driver.ts";
@@ -15,6 +12,7 @@ import { eventually } from "../support/eventually.ts";
 import { startProber } from "../support/prober.ts";
 import { quietLog } from "../support/quiet-log.ts";
 import { startStack, type Stack } from "../support/stack.ts";
+import { type Mortal, startMortal } from "./crash/mortal.ts";
 
 let stack: Stack;
 let address: RedisAddress;
@@ -151,22 +149,20 @@ describe("a question", () => {
 });
 
 describe("a worker that dies while it looks", () => {
-  const children: ChildProcess[] = [];
-  afterEach(() => {
-    for (const child of children.splice(0)) child.kill("SIGKILL");
+  const mortals: Mortal[] = [];
+  afterEach(async () => {
+    for (const mortal of mortals.splice(0)) {
+      mortal.signal("SIGKILL");
+      await mortal.gone;
+    }
   });
 
-  /** A worker of its own process that is killed in the middle of its first probe. */
-  async function dyingWorker(): Promise<{ readonly gone: Promise<unknown> }> {
-    const entry = fileURLToPath(new URL("../support/dying-worker.mjs", import.meta.url));
-    const child = fork(entry, ["probe", "1"], { env: childEnvironment(stack.config, { PATH: process.env["PATH"] }), stdio: ["ignore", "inherit", "inherit", "ipc"] });
-    children.push(child);
-    const gone = new Promise((resolve) => child.once("exit", (_code, signal) => resolve(signal)));
-    await new Promise<void>((resolve, reject) => {
-      child.on("message", (message: { ready?: true }) => message.ready === true && resolve());
-      child.once("exit", () => reject(new Error("it died before it was ready")));
-    });
-    return { gone };
+  /** A worker of its own process that is killed in the middle of its first probe: when it asks how much room a disk has. */
+  async function dyingWorker(): Promise<Mortal> {
+    const mortal = startMortal(stack.config, ["worker", "local"], { known: ["fs statfs"], die: { which: 0, nth: 1, when: "before" } });
+    mortals.push(mortal);
+    await mortal.ready;
+    return mortal;
   }
 
   it("leaves its asker with a clear answer in bounded time", async () => {
