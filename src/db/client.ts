@@ -1,6 +1,7 @@
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import { pools, timing } from "../domain/defaults.ts";
+import { endingWithConnection } from "./begin.ts";
 import { connector } from "./connector.ts";
 import * as schema from "./schema.ts";
 
@@ -18,6 +19,8 @@ export function openDatabase(url: string, options: { name: string; max?: number 
   const how = {
     max: options.max ?? pools.postgres,
     connect_timeout: 5,
+    // The driver asks for the array types on each new connection, and ends the process when the connection is lost over that.
+    fetch_types: false,
     idle_timeout: 60,
     // Documented by postgres.js, but not among its types.
     socket: connector(timing.silence),
@@ -26,7 +29,7 @@ export function openDatabase(url: string, options: { name: string; max?: number 
     connection: { application_name: `leasehold ${options.name}`, idle_in_transaction_session_timeout: timing.idleTransaction },
     onnotice: () => {},
   };
-  const client = postgres(url, how);
+  const client = endingWithConnection(postgres(url, how));
   return {
     db: drizzle(client, { schema }),
     close: (deadlineMs = 5000) => client.end({ timeout: deadlineMs / 1000 }),

@@ -63,6 +63,7 @@ export async function followClock(db: Db, jumpMs: number): Promise<void> {
                 started_at = case when started_at > ${now} then started_at + ${by} else started_at end where state <> 'final'`,
           sql`update workers set ${cut("beat_at", now)}`,
           sql`update hosts set ${cut("beat_at", now)}`,
+          sql`update reconcile_endpoints set ${cut("claim_until", inMs(timing.claim))}, ${moved("due_at")}`,
         ];
   for (const statement of statements) await rowsOf(db, statement);
 }

@@ -37,13 +37,16 @@ const lastHeard = (host: SQL): SQL =>
 /** SQL for "nothing was heard of this host for `timing.workerLife`". */
 export const isSilentSql = (host: SQL): SQL => sql`coalesce(${lastHeard(host)} < ${inMs(-timing.workerLife)}, true)`;
 
+/** A host that is forgotten keeps the number that its machine may come back with: without it the database would look like another. */
+const isForgotten = sql`h.witness is not null and h.backends = '{}'`;
+
 /** A page of hosts, the one that is known longest first. */
 export const listHosts = (db: Db, page: { after?: string | undefined; limit: number }): Promise<HostSituation[]> =>
-  situations(db, page.after === undefined ? sql`` : sql`where h.id > ${page.after}`, page.limit);
+  situations(db, page.after === undefined ? sql`true` : sql`h.id > ${page.after}`, page.limit);
 
 /** By id or by name. Throws `invalid`: `host_not_found` (404), or `host_ambiguous` (409) where several have the name. */
 export async function getHost(db: Db, idOrName: string): Promise<HostSituation> {
-  const found = await situations(db, isId(idOrName) ? sql`where h.id = ${idOrName}` : sql`where h.name = ${idOrName}`, limits.page);
+  const found = await situations(db, isId(idOrName) ? sql`h.id = ${idOrName}` : sql`h.name = ${idOrName}`, limits.page);
   const [host] = found;
   if (host === undefined) throw invalid("host_not_found", `no host has the id or name ${idOrName.slice(0, 100)}; see \`leasehold host list\``, { status: 404 });
   if (found.length > 1) {
@@ -62,7 +65,7 @@ async function situations(db: Db, where: SQL, limit: number): Promise<HostSituat
   // Open leases are found by indexes that hold no others: what it costs follows them, not the history.
   const rows = await rowsOf(
     db,
-    sql`with shown as (select h.* from hosts h ${where} order by h.id limit ${limit}),
+    sql`with shown as (select h.* from hosts h where ${where} and not (${isForgotten}) order by h.id limit ${limit}),
         open as (
           select host, status from environment_leases where ${ownsSlotSql} and host is not null
           union all select host, status from environment_leases where status = 'retained' and host is not null
@@ -96,11 +99,17 @@ const forgettable = sql`h.beat_at < ${inMs(-timing.hostKept)} and not exists (se
 
 /** Hosts that were silent for `timing.hostKept` and have no open lease. */
 export async function goneHosts(db: Db): Promise<{ id: string; name: string; backends: readonly string[] }[]> {
-  const rows = await rowsOf(db, sql`select h.* from hosts h where ${forgettable} order by h.id limit ${limits.sweepBatch}`);
+  const rows = await rowsOf(db, sql`select h.* from hosts h where ${forgettable} and not (${isForgotten}) order by h.id limit ${limits.sweepBatch}`);
   return rows.map((row) => decode(hosts, row));
 }
 
-/** Deletes the row of such a host. False when it has come back meanwhile. */
-export async function deleteGoneHost(db: Db, id: string): Promise<boolean> {
-  return (await rowsOf(db, sql`delete from hosts h where h.id = ${id} and ${forgettable} returning h.id`)).length > 0;
+/** Forgets such a host. False when it has come back meanwhile. */
+export async function forgetGoneHost(db: Db, id: string): Promise<boolean> {
+  const rows = await rowsOf(
+    db,
+    sql`with gone as (delete from hosts h where h.id = ${id} and h.witness is null and ${forgettable} returning h.id),
+          emptied as (update hosts h set backends = '{}', draining_at = null where h.id = ${id} and h.witness is not null and ${forgettable} returning h.id)
+        select id from gone union all select id from emptied`,
+  );
+  return rows.length > 0;
 }

@@ -44,10 +44,10 @@ export async function beatWorker(db: Db, row: WorkerRow): Promise<Word> {
             order by id for update skip locked
           ))
         )
-        select draining_at is not null as draining, array(
+        select draining_at is not null as draining, to_json(array(
           select distinct b from workers w, unnest(w.backends) b
           where w.host <> ${row.host} and ${isLiving} and not ${isDrainingSql(sql`w.host`)} order by b
-        ) as elsewhere from here`,
+        )) as elsewhere from here`,
   );
   return { draining: word?.["draining"] === true, elsewhere: (word?.["elsewhere"] as string[] | undefined) ?? [] };
 }

@@ -67,7 +67,7 @@ export async function chaos(options: ChaosOptions, told: Told): Promise<Report> 
       const settled = await settle(fleet, { hurry: options.short, signal: told.leave, say: told.say });
       told.leave.throwIfAborted();
       told.say(`${settled.ok ? "settled" : "did not settle"} after ${(settled.after / 1000).toFixed(1)} s; looking`);
-      const evidence = await gather(fleet, { production, tenants, troubles, settled, secret, watching, foreignNames, before, foreignPaths });
+      const evidence = await gather(fleet, { production, tenants, troubles, settled, secret, watching, foreignNames, late: options.late, before, foreignPaths });
       const verdicts = await judge(evidence);
       keep = verdicts.some((verdict) => verdict.violations.length > 0);
       const starts = Object.fromEntries(fleet.members.map((member) => [member.name, member.starts]));
@@ -119,13 +119,15 @@ interface Seen {
   readonly secret: string;
   readonly watching: ReturnType<typeof watch>;
   readonly foreignNames: readonly string[];
+  /** Whether a provider made some too late. */
+  readonly late: boolean;
   readonly foreignPaths: readonly string[];
   readonly before: { readonly foreign: Map<string, string>; readonly sources: Map<string, string> };
 }
 
 async function gather(fleet: ChaosFleet, seen: Seen): Promise<Evidence> {
   const { db } = fleet.database;
-  const left = await whatStays(fleet.places, seen.foreignNames);
+  const left = await whatStays(fleet.places, seen.foreignNames, seen.late);
   const rows = await readRows(db);
   const { watched } = seen.watching;
   const foreign = new Set(seen.foreignNames);
@@ -148,8 +150,8 @@ async function gather(fleet: ChaosFleet, seen: Seen): Promise<Evidence> {
 }
 
 /** Watchdogs and pumps of what has just ended leave within moments; what is there longer than that stays. */
-async function whatStays(places: Places, foreign: readonly string[]): ReturnType<typeof whatIsThere> {
-  const end = performance.now() + Math.max(timing.call / 6, lateBound ?? 0);
+async function whatStays(places: Places, foreign: readonly string[], late: boolean): ReturnType<typeof whatIsThere> {
+  const end = performance.now() + Math.max(timing.call / 6, late ? lateBound : 0);
   for (;;) {
     const left = await whatIsThere(places, foreign);
     if (left.directories.length + left.processes.length + left.provider.length === 0 || performance.now() > end) return left;

@@ -31,7 +31,6 @@ const program = new Command("chaos")
   .option("--only <kinds>", `only these troubles: ${troubleKinds.join(",")}`, kinds)
   .option("--storm", "many runs at once, and one worker killed every second until they have ended")
   .option("--runs <n>", "runs of a storm", whole, 1000)
-  .option("--late", "also sandboxes that a provider makes too late or twice")
   .option("--no-sandboxes", "without sandboxes of bubblewrap")
   .option("--short", "short troubles and works, and the calm after outages is ended by hand before settling")
   .option("--json", "the report as JSON on stdout, progress on stderr")
@@ -39,7 +38,7 @@ const program = new Command("chaos")
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 64))
   .parse();
 
-const given = program.opts<{ minutes?: number; seed?: string; workers?: number; companies?: number; rate: number; only?: TroubleKind[]; storm?: true; runs: number; late?: true; sandboxes: boolean; short?: true; json?: true }>();
+const given = program.opts<{ minutes?: number; seed?: string; workers?: number; companies?: number; rate: number; only?: TroubleKind[]; storm?: true; runs: number; sandboxes: boolean; short?: true; json?: true }>();
 const storm = given.storm === true;
 const options: ChaosOptions = {
   seed: given.seed ?? randomBytes(4).toString("hex"),
@@ -48,7 +47,8 @@ const options: ChaosOptions = {
   companies: given.companies ?? (storm ? 10 : 3),
   rate: given.rate,
   only: given.only ?? troubleKinds,
-  late: given.late === true,
+  // They are found within minutes, for which a short one does not wait.
+  late: given.short !== true && !storm,
   storm: storm ? { runs: given.runs } : null,
   short: given.short === true,
   sandboxes: given.sandboxes,

@@ -1,3 +1,5 @@
+import { timing } from "../../src/domain/defaults.ts";
+
 /** What can be done to a fleet. */
 export const troubleKinds = ["kill", "stop", "term", "redis", "flush", "postgres"] as const;
 export type TroubleKind = (typeof troubleKinds)[number];
@@ -11,7 +13,7 @@ export interface ChaosOptions {
   /** Pieces of work a second, on average. */
   readonly rate: number;
   readonly only: readonly TroubleKind[];
-  /** Sandboxes that appear after the provider was last asked: gone within `lateBound` only where something reconciles. */
+  /** Also sandboxes that a provider makes too late or twice: found and gone within `lateBound`. */
   readonly late: boolean;
   /** So many runs at once instead, with one worker killed every second until all have ended. */
   readonly storm: { readonly runs: number } | null;
@@ -20,8 +22,5 @@ export interface ChaosOptions {
   readonly sandboxes: boolean;
 }
 
-/**
- * Milliseconds within which what a provider made late, with nobody left to tell, is found and gone. Null while nothing
- * reconciles: then it stays, is counted, and is no violation of I2. With a reconcile: its grace and one of its cycles.
- */
-export const lateBound: number | null = null;
+/** Milliseconds within which what a provider made late, with nobody left to tell, is found and gone: until the next look, the grace, the look after it, and its release. */
+export const lateBound = 2 * timing.reconcile + timing.reconcileGrace + timing.call;

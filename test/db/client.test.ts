@@ -61,4 +61,45 @@ describe("I13: a connection", () => {
       await Promise.all([stopped.close(0), other.close(0)]);
     }
   });
+
+  it("that is lost in the middle of a transaction takes the whole of it, and nothing else", async () => {
+    const [database, killer] = [openDatabase(url, { name: "mortal", max: 8 }), openDatabase(url, { name: "killer", max: 1 })];
+    const halves = sql`halves`;
+    await rowsOf(killer.db, sql`create table ${halves} (whole int, half int)`);
+    const pause = () => new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
+    let killing = true;
+    const kill = async (): Promise<void> => {
+      while (killing) {
+        await rowsOf(killer.db, sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'leasehold mortal' and random() < 0.3`);
+        await pause();
+      }
+    };
+    const killed = kill();
+    try {
+      const results = await Promise.all(
+        Array.from({ length: 300 }, async (_, whole) => {
+          try {
+            await database.db.transaction(async (tx) => {
+              await rowsOf(tx, sql`insert into ${halves} values (${whole}::int, 1)`);
+              // Killed while nothing is asked, or in the middle of a statement.
+              await (whole % 2 === 0 ? pause() : rowsOf(tx, sql`select pg_sleep(${Math.random() / 50})`));
+              await rowsOf(tx, sql`insert into ${halves} values (${whole}::int, 2)`);
+            });
+            return "done";
+          } catch (error) {
+            if (!isOutage(error)) throw error;
+            return "lost";
+          }
+        }),
+      );
+      expect(new Set(results)).toEqual(new Set(["done", "lost"]));
+      const rows = await rowsOf(killer.db, sql`select whole, count(*)::int as n from ${halves} group by whole`);
+      expect(rows.filter((row) => row["n"] !== 2)).toEqual([]);
+      for (const [whole, result] of results.entries()) if (result === "done") expect(rows.some((row) => row["whole"] === whole), `transaction ${whole}`).toBe(true);
+    } finally {
+      killing = false;
+      await killed;
+      await Promise.all([database.close(), killer.close()]);
+    }
+  });
 });

@@ -7,7 +7,7 @@ import * as due from "../../src/db/due.ts";
 import { findKeyedExecution, findKeyedLease } from "../../src/db/ad-hoc.ts";
 import { claimExecution, listExecutions, openExecutions } from "../../src/db/executions.ts";
 import { extendExecutionClaim, extendExecutionClaims } from "../../src/db/execution-claims.ts";
-import { deleteGoneHost, goneHosts, listHosts } from "../../src/db/hosts.ts";
+import { forgetGoneHost, goneHosts, listHosts } from "../../src/db/hosts.ts";
 import { claimNextLease } from "../../src/db/lease-claims.ts";
 import { extendLeaseClaim, renewLease } from "../../src/db/leases.ts";
 import { appendOutput, readOutput } from "../../src/db/output.ts";
@@ -156,7 +156,7 @@ describe("what counts open leases reads indexes of open leases only, whatever ha
   it.each([
     ["listHosts", () => listHosts(db, { limit: 50 })],
     ["goneHosts", () => goneHosts(db)],
-    ["deleteGoneHost", () => deleteGoneHost(db, newId())],
+    ["forgetGoneHost", () => forgetGoneHost(db, newId())],
   ])("%s", async (_name, run) => {
     captured = [];
     await run();

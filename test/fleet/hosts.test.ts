@@ -1,3 +1,4 @@
+import { hostWitness } from "../../src/db/reconcile-hold.ts";
 import { createHash } from "node:crypto";
 import { cp, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -201,6 +202,7 @@ describe("on one machine with several hosts", () => {
         expect((await getHost(db(), host)).state).toBe("silent");
         expect(await forget()).toBe(1);
         expect(await keys()).toEqual([]);
+        expect(await forget()).toBe(0);
         expect((await listHosts(db(), { limit: 10 })).map((h) => h.id)).toEqual([kept]);
       } finally {
         redis.disconnect();
@@ -209,6 +211,19 @@ describe("on one machine with several hosts", () => {
       const run = await stack.submit({ command: ["true"] });
       expect((await stack.ended(run.id)).lease?.host).toBe(host);
     });
+  });
+
+  it("I14: one that is forgotten keeps the number by which its machine knows the database", async () => {
+    const [host, number] = [newId(), newId()];
+    await beatWorker(db(), workerRow(host, ["local"]));
+    await db().execute(sql`delete from workers where host = ${host}`);
+    await db().execute(sql`update hosts set beat_at = clock_timestamp() - interval '8 days', witness = ${number} where id = ${host}`);
+    expect(await forgetHosts(fleetParts(), async () => {})).toBe(1);
+    expect(await forgetHosts(fleetParts(), async () => {})).toBe(0);
+    expect((await listHosts(db(), { limit: 10 })).map((h) => h.id)).not.toContain(host);
+    expect(await hostWitness(db(), host)).toBe(number);
+    await beatWorker(db(), workerRow(host, ["local"]));
+    expect((await getHost(db(), host)).state).toBe("alive");
   });
 
   describe("a copied data directory", () => {

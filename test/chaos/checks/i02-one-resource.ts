@@ -1,5 +1,4 @@
 import { groupBy } from "./group.ts";
-import { lateBound } from "../options.ts";
 import { type Check, each, together } from "./check.ts";
 
 export const oneResource: Check = {
@@ -9,11 +8,10 @@ export const oneResource: Check = {
     const ofRun = groupBy(leases.filter((lease) => lease.run !== null), (lease) => lease.run);
     const doubling = new Set(tasks.filter((task) => task.place.faults.some((f) => f.fault === "duplicate" || f.fault === "create_late")).map((task) => task.place.id));
     const environmentOf = new Map(leases.map((lease) => [lease.key, lease.environment]));
-    const allowedLate = (key: string): boolean => lateBound === null && doubling.has(environmentOf.get(key) ?? "");
     return together(
       await each(runs, (run) => (ofRun.get(run.id)?.length ?? 0) > 1 && `run ${run.id} had ${ofRun.get(run.id)?.length} leases`),
       await each(watched.sandboxes, ([key, most]) => most > 1 && !doubling.has(environmentOf.get(key) ?? "") && `the provider held ${most} sandboxes of ${key} at once`),
-      await each(left.provider, (what) => !allowedLate(what.split(/[ /]/).at(-2) ?? "") && `left at the provider: ${what}`),
+      await each(left.provider, (what) => `left at the provider: ${what}`),
     );
   },
 };

@@ -39,7 +39,7 @@ const faultsOf = (random: Random, late: boolean): Fault[] => {
     ...(late
       ? [
           (): Fault => ({ verb: "create", call: call(), fault: "duplicate" }),
-          (): Fault => ({ verb: "create", call: call(), fault: "create_late", afterCalls: random.between(1, 100) }),
+          (): Fault => ({ verb: "create", call: call(), fault: "create_late", afterCalls: random.between(1, 12) }),
         ]
       : []),
   ];
