@@ -71,16 +71,17 @@ export async function nextBegun(db: Db, scope: AcquireScope): Promise<Lease | nu
 }
 
 /**
- * How many leases of a company's here are on their way from active to a started command, or back: their run is to be decided
- * about, their command to be started, their place to be given back. What was tried and failed does not count: it waits for itself.
+ * How many leases of a company's here wait for a worker on their way from active to a started command, or back: their run is
+ * to be decided about, their command to be started, their place to be given back. What somebody is at does not count, however
+ * long a provider takes; nor what was tried and failed, which waits for itself.
  */
 const onTheirWay = (scope: AcquireScope, company: SQL): SQL => {
   const here = sql`l.backend = ${scope.backend} and ${hostKeySql} = ${scope.binds ? sql`${scope.host}::uuid` : nobodySql}`;
   return sql`((select count(*) from runs r join environment_leases l on l.id = r.lease_id
-        where r.company_id = ${company} and r.phase in ('acquiring', 'realizing') and r.due_at is not null and r.attempt = 0 and l.status = 'active' and ${here})
+        where r.company_id = ${company} and r.phase in ('acquiring', 'realizing') and r.due_at is not null and r.attempt = 0 and r.claim_token is null and l.status = 'active' and ${here})
     + (select count(*) from executions x join environment_leases l on l.id = x.lease_id
-        where x.company_id = ${company} and x.state in ('created', 'starting') and x.offer <= 1 and ${here})
-    + (select count(*) from environment_leases l where l.company_id = ${company} and l.status = 'releasing' and l.attempt <= 1 and ${here}))`;
+        where x.company_id = ${company} and x.state in ('created', 'starting') and x.offer = 0 and ${here})
+    + (select count(*) from environment_leases l where l.company_id = ${company} and l.status = 'releasing' and l.attempt = 0 and ${here}))`;
 };
 
 /** So many a company may have: some for each worker that could start them. */

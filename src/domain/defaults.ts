@@ -169,8 +169,8 @@ export const pools = {
   runs: 4,
   /** Acquires, realizes and releases a worker process does at once, each. */
   steps: 8,
-  /** Leases of a backend that a company may have on their way to a started command or back, for each worker process there: with as many it gets no further one. */
-  onTheirWay: 4,
+  /** Leases of a backend that a company may have waiting for a worker to start their command or give them back, for each worker process there: with as many it gets no further one. */
+  onTheirWay: 8,
   /** Executions a worker process follows at once. */
   executions: 100,
 } as const;
