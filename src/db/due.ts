@@ -3,6 +3,7 @@ import { limits, timing } from "../domain/defaults.ts";
 import type { Db } from "./client.ts";
 import { isSilentSql } from "./hosts.ts";
 import type { Lease } from "./leases.ts";
+import { deadlinesHold } from "./installation.ts";
 import { decode, rowsOf, textOrNull } from "./rows.ts";
 import { hostKeySql, leases, nobodySql } from "./schema.ts";
 import type { Served } from "./workers.ts";
@@ -60,7 +61,7 @@ export async function markOverdueRuns(db: Db): Promise<number> {
   const rows = await rowsOf(
     db,
     sql`update runs set overdue = true, deadline = null, due_at = ${now}, version = version + 1 where id = any(array(
-          select id from runs where deadline is not null and deadline <= ${now} order by deadline limit ${batch} for update skip locked
+          select id from runs where deadline is not null and deadline <= ${now} and ${deadlinesHold} order by deadline limit ${batch} for update skip locked
         )) returning id`,
   );
   return rows.length;

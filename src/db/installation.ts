@@ -32,6 +32,12 @@ export interface Tick {
 const settled = sql`fleet_tick between ${inMs(-timing.outage)} and ${inMs(timing.outage)}`;
 
 /**
+ * SQL for "what is overdue may be ended": the fleet ticked just now, and it is not calm. Part of each statement that ends
+ * something, for the machine may have slept, or the clock been set, since the sweep ticked.
+ */
+export const deadlinesHold = sql`(select ${settled} and calm_until <= clock_timestamp() from installation)`;
+
+/**
  * Says that the fleet sweeps. When the last tick is long ago, or in the future, either nobody swept (an outage) or the
  * clock jumped; in both cases deadlines that seem to have passed mean nothing until one full lease life is over.
  *

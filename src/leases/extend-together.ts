@@ -12,21 +12,20 @@ const byDatabase = new WeakMap<Db, Extending>();
  * time: a worker that follows thousands of commands asks a few times a second, not thousands of times. Null when the
  * claim is not mine any more.
  */
-export function extendTogether(db: Db, held: HeldExecution): Promise<ExecutionNews | null> {
+export async function extendTogether(db: Db, held: HeldExecution): Promise<ExecutionNews | null> {
   const known = byDatabase.get(db) ?? extending(db);
   byDatabase.set(db, known);
-  return known.load(held);
+  // Only the row itself can say whether a claim was lost or its row was locked just now; for that nobody else waits.
+  return (await known.load(held)) ?? extendExecutionClaim(db, held);
 }
 
 const extending = (db: Db): Extending =>
   new DataLoader(
     async (held) => {
       // A single one is not worth the more costly statement.
-      const [first] = held;
-      if (first !== undefined && held.length === 1) return [await extendExecutionClaim(db, first)];
+      if (held.length === 1) return [null];
       const news = await extendExecutionClaims(db, held);
-      // Only the row itself can say whether a claim was lost or its row was locked just now.
-      return Promise.all(held.map(async (one) => news.get(one.id) ?? extendExecutionClaim(db, one)));
+      return held.map(({ id }) => news.get(id) ?? null);
     },
     { cache: false, maxBatchSize: limits.claimsTogether, batchScheduleFn: (callback) => void setTimeout(callback, timing.claimsTogether) },
   );

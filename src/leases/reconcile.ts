@@ -39,9 +39,13 @@ export async function reconcileDue(fleet: WorkerFleet, endpoints: readonly strin
     const claim = newClaim(fleet.who);
     const due = await claimDueEndpoint(fleet.db, endpoints, claim);
     if (due === null) return;
-    await reconcileEndpoint(fleet, due, claim, stop);
+    // Whoever the row names: two machines may have places of one identity, as after a copy. Each sees its own, and judges nobody else's.
+    await reconcileEndpoint(fleet, { ...due, host: listingHost(fleet, due.backend) }, claim, stop);
   }
 }
+
+/** The machine that alone can list a backend's place: this one, or none where any worker can. */
+const listingHost = (fleet: WorkerFleet, backend: string): string | null => (fleet.driver(backend).facts.placement === "host" ? fleet.host.id : null);
 
 /** Sees to it that the place of a backend has a row, and keeps in `noted` which place it is. */
 export async function noteEndpoint(fleet: WorkerFleet, backend: string, noted: Map<string, string>): Promise<void> {
@@ -51,7 +55,7 @@ export async function noteEndpoint(fleet: WorkerFleet, backend: string, noted: M
     return undefined;
   });
   if (endpoint === undefined || noted.get(backend) === endpoint) return;
-  await noteRow(fleet.db, { endpoint, backend, host: driver.facts.placement === "host" ? fleet.host.id : null });
+  await noteRow(fleet.db, { endpoint, backend, host: listingHost(fleet, backend) });
   noted.set(backend, endpoint);
 }
 

@@ -1,6 +1,6 @@
 import type { ClockReading } from "../db/clock-jump.ts";
 import { abandonedReleases, expiredLeases, markOverdueRuns, type Purged, purgeEnded, renewWaiting, stuckLeases, takeDueAccepted, takeDueExecutions, takeDueReleases, takeDueRuns, unacquiredLeases, unqueuedLeases, waitingAcquires } from "../db/due.ts";
-import { tick } from "../db/installation.ts";
+import { deadlinesHold, tick } from "../db/installation.ts";
 import { type Lease, type LeaseMove, moveLease, moveLeases } from "../db/leases.ts";
 import { inMs } from "../db/rows.ts";
 import { livingBackends, purgeWorkers } from "../db/workers.ts";
@@ -70,7 +70,7 @@ export async function purge(fleet: Fleet, olderThanMs: number = timing.retention
 
 /** Moves the leases; those that moved on by themselves meanwhile do not count. Release bells follow from being due. */
 async function moveAll(fleet: Fleet, leases: readonly Lease[], event: LeaseEvent, why: string): Promise<number> {
-  const move = { event, who: fleet.who, why, patch: patchFor(event, why), unlessRenewed: event === "expire" };
+  const move = { event, who: fleet.who, why, patch: patchFor(event, why), unlessRenewed: event === "expire", ...(event === "retry" ? {} : { onlyIf: deadlinesHold }) };
   const moved = await moveLeases(fleet.db, leases, move).catch(async (err: unknown) => {
     // One row that cannot be moved must not keep the others waiting.
     fleet.log.error({ err }, `could not ${event} ${leases.length} leases at once; trying each`);

@@ -3,9 +3,10 @@ import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openDatabase } from "../../src/db/client.ts";
 import { connector } from "../../src/db/connector.ts";
-import { isOutage } from "../../src/db/retry.ts";
+import { isOutage, throughOutage } from "../../src/db/retry.ts";
 import { rowsOf } from "../../src/db/rows.ts";
 import { timing } from "../../src/domain/defaults.ts";
+import { eventually } from "../support/eventually.ts";
 import { freshDatabase } from "../support/database.ts";
 
 let fresh: Awaited<ReturnType<typeof freshDatabase>>;
@@ -96,6 +97,20 @@ describe("I13: a connection", () => {
       const rows = await rowsOf(killer.db, sql`select whole, count(*)::int as n from ${halves} group by whole`);
       expect(rows.filter((row) => row["n"] !== 2)).toEqual([]);
       for (const [whole, result] of results.entries()) if (result === "done") expect(rows.some((row) => row["whole"] === whole), `transaction ${whole}`).toBe(true);
+      killing = false;
+      await killed;
+      // None of the pool's connections is kept by a transaction that was lost: all can be in one at the same time.
+      const begun = new Set<number>();
+      const all = Array.from({ length: 8 }, (_, one) =>
+        throughOutage(() =>
+          database.db.transaction(async (tx) => {
+            await rowsOf(tx, sql`select 1`);
+            begun.add(one);
+            await eventually(() => expect(begun.size).toBe(8));
+          }),
+        ),
+      );
+      await Promise.all(all);
     } finally {
       killing = false;
       await killed;

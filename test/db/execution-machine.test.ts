@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Database, openDatabase } from "../../src/db/client.ts";
@@ -10,6 +11,7 @@ import { type Claim, newClaim } from "../../src/domain/claim.ts";
 import { isKind } from "../../src/domain/errors.ts";
 import { type ExecutionState, executionStates, nextExecution } from "../../src/domain/execution.ts";
 import { newId } from "../../src/domain/ids.ts";
+import { extendTogether } from "../../src/leases/extend-together.ts";
 import { freshDatabase } from "../support/database.ts";
 import { insertLeaseIn } from "../support/lease-rows.ts";
 
@@ -106,6 +108,18 @@ describe("claims and offers", () => {
     });
     expect([...(await extendExecutionClaims(database.db, claims)).keys()].toSorted()).toEqual([first, busy].toSorted());
     expect((await findExecution(database.db, taken))?.claimToken).toBe(heir.token);
+  });
+
+  it("I5: who extends claims together does not wait for one whose row is locked, which waits alone", async () => {
+    const claim = newClaim("me");
+    const [free, locked] = [{ id: (await executionIn("running", claim)).id, claim }, { id: (await executionIn("running", claim)).id, claim }];
+    const stays = { later: null as Promise<unknown> | null };
+    await database.db.transaction(async (tx) => {
+      await tx.execute(sql`select 1 from executions where id = ${locked.id} for update`);
+      stays.later = extendTogether(database.db, locked);
+      expect(await Promise.race([extendTogether(database.db, free), setTimeout(5000, "waits")])).toEqual({ killReason: null });
+    });
+    expect(await stays.later).toEqual({ killReason: null });
   });
 
   it("I7: output goes in exactly where it belongs, once, however often the same piece is committed", async () => {

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { endCalm } from "../support/calm.ts";
 import { hostIdentity } from "../../src/app/host-identity.ts";
@@ -8,7 +8,7 @@ import { findLease, listLeaseEvents } from "../../src/db/leases.ts";
 import { openBells } from "../../queues/bells.ts";
 import { openReaper } from "../../workers/reaper.ts";
 import { timing } from "../../src/domain/defaults.ts";
-import { purge } from "../../src/leases/sweep.ts";
+import { purge, sweep } from "../../src/leases/sweep.ts";
 import { eventually } from "../support/eventually.ts";
 import { leftovers } from "../support/fleet.ts";
 import { insertLeaseIn } from "../support/lease-rows.ts";
@@ -54,6 +54,41 @@ describe("after an outage", () => {
     const hearing = openReaper({ db: db(), bells: stack.base.bells, log: stack.base.log, who: "hearing" }, stack.base.redis, stack.base.log);
     await eventually(async () => expect((await findLease(db(), lease.id))?.state).toBe("releasing"));
     await Promise.all([deaf.close(), hearing.close()]);
+  });
+
+  it("I13: nor does a sweep end anything that was under way when the machine slept: what it read before says nothing any more", async () => {
+    const later = new Date(Date.now() + 3_600_000);
+    const waiting = { queueDeadline: later, maxExpiresAt: later };
+    const living = await insertLeaseIn(db(), stack.companyId, { state: "active", patch: { expiresAt: later } });
+    const queued = await insertLeaseIn(db(), stack.companyId, { state: "requested", patch: waiting });
+    const run = await stack.submit({ command: ["true"] });
+    /** As if everything but the rows had stood still for two hours, right after the sweep's tick. */
+    const sleep = async (): Promise<void> => {
+      const slept = sql`interval '2 hours'`;
+      await db().execute(sql`update installation set fleet_tick = fleet_tick - ${slept}, calm_until = calm_until - ${slept}`);
+      await db().execute(sql`update environment_leases set expires_at = expires_at - ${slept}, queue_deadline = queue_deadline - ${slept}`);
+      await db().execute(sql`update runs set deadline = clock_timestamp() - ${slept}`);
+    };
+    let slept: Promise<void> | null = null;
+    const sleepy = new Proxy(db(), {
+      get: (target, name, receiver) =>
+        name !== "execute"
+          ? (Reflect.get(target, name, receiver) as unknown)
+          : async (statement: SQL) => {
+              await slept;
+              const rows = await target.execute(statement);
+              slept ??= sleep();
+              await slept;
+              return rows;
+            },
+    });
+    const swept = await sweep({ db: sleepy, bells: stack.base.bells, log: stack.base.log, who: "sleepy" });
+    expect(swept).toMatchObject({ expired: 0, timedOut: 0, overdue: 0 });
+    expect((await findLease(db(), living.id))?.state).toBe("active");
+    expect((await findLease(db(), queued.id))?.state).toBe("requested");
+    expect((await stack.situation(run.id)).run.overdue).toBe(false);
+    // The next one sees that time is missing.
+    expect(await stack.sweep()).toMatchObject({ calm: true, expired: 0 });
   });
 
   it("I13: the calm of a clock that was ahead does not last", async () => {

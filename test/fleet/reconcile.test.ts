@@ -1,8 +1,9 @@
-import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { sql } from "drizzle-orm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openWorkerFleet } from "../../src/app/worker.ts";
+import { insertEnvironment } from "../../src/db/environments.ts";
 import { findLease, type Lease } from "../../src/db/leases.ts";
 import { limits } from "../../src/domain/defaults.ts";
 import { newId } from "../../src/domain/ids.ts";
@@ -374,6 +375,29 @@ describe("a listing that fails", () => {
 });
 
 describe("what is not ours", () => {
+  it("I14: a machine that was made from a copy of another's disk, and lists a place of the same identity, ends none of the other's leases", async () => {
+    const root = join(stack.config.dataDir, "leases");
+    const copy = join(stack.config.dataDir, "copy");
+    await mkdir(copy);
+    await cp(root, join(copy, "leases"), { recursive: true });
+    const other = await openWorkerFleet({ ...stack.config, dataDir: copy }, stack.base);
+    expect(other.fleet.host.id).not.toBe(fleet.host.id);
+    const environment = await insertEnvironment(db(), stack.companyId, { name: "Local", description: null, driver: "local", backend: "local", config: {}, envVars: {}, maxLeases: null, metadata: {} });
+    const { lease } = await requestAdHocLease(fleet, stack.companyId, undefined, { environment: environment.id });
+    expect(await acquireNext(fleet, "local", false)).toBe(true);
+    await compareNow(fleet, "local");
+    const { endpoint, host } = await endpointRow(db(), "local");
+    expect(host).toBe(fleet.host.id);
+    // The copy has said before the original that the place is its own, or after.
+    await db().execute(sql`update reconcile_endpoints set due_at = clock_timestamp()`);
+    await reconcileDue(other.fleet, [String(endpoint)], never);
+    expect((await findLease(db(), lease.id))?.state).toBe("active");
+    await compareNow(other.fleet, "local");
+    expect((await findLease(db(), lease.id))?.state).toBe("active");
+    expect(await readdir(root)).toContain(lease.resourceKey);
+    await other.close();
+  });
+
   it("I14: another installation's directories and junk beside ours are not touched", async () => {
     const root = join(stack.config.dataDir, "leases");
     const key = newId();

@@ -5,6 +5,7 @@ import type { CallContext, Inventory, Labels } from "../driver.ts";
 import { acquireDirectory, type Wanted } from "./acquire.ts";
 import { listedThere, rootIdentity } from "./endpoint.ts";
 import { listLeases } from "./inventory.ts";
+import { isThere } from "./is-there.ts";
 import { type Marker, readMarker } from "./marker.ts";
 import { leaseDirectory, stagesIn } from "./places.ts";
 import { type Released, releaseDirectory } from "./release.ts";
@@ -65,7 +66,7 @@ export function directoryLeases({ provider, root, installation, mode, prune: pru
       } catch {
         // Without the root, nothing can be said about what is in it; nor by an empty directory where its disk is mounted else.
         const there = await identity.read().catch(() => null);
-        return there !== null && (await lstat(directory).catch(() => null)) === null ? "gone" : "unknown";
+        return there === null || (await isThere(directory).catch(() => true)) ? "unknown" : "gone";
       }
     },
 
