@@ -1,6 +1,7 @@
 import { pools } from "../src/domain/defaults.ts";
 import { acquireClaimed, nextLeases } from "../src/leases/acquire.ts";
 import type { WorkerFleet } from "../src/leases/fleet.ts";
+import { ofNoJob } from "./onward.ts";
 
 /** Takes a backend's leases, one after the other, until there is none to be had. */
 export interface Drain {
@@ -29,7 +30,7 @@ export function openDrain(fleet: WorkerFleet, backend: string, bound: boolean, s
   };
   fleet.progress.onProgress((where) => {
     if (where !== backend || bound || stop.aborted || alone.size >= pools.steps) return;
-    const one = take()
+    const one = ofNoJob(take)
       .catch((err: unknown) => fleet.log.warn({ err, backend }, "could not look for the next lease; the reaper will ring"))
       .finally(() => alone.delete(one));
     alone.add(one);

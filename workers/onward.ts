@@ -3,13 +3,16 @@ import type { Job, Processor } from "bullmq";
 import type { ParentJob, QueueBells } from "../queues/bells.ts";
 import type { Advanced } from "../src/runs/advance.ts";
 
-const current = new AsyncLocalStorage<Job>();
+const current = new AsyncLocalStorage<Job | null>();
 
 /** Has whatever a job sets off know which job it was. */
 export const knowingItsJob =
   (processor: Processor): Processor =>
   (job, token, signal) =>
     current.run(job, () => processor(job, token, signal));
+
+/** Does what a job has set off but is no part of it: of whatever run it is about, it is not of the job's tree. */
+export const ofNoJob = <T>(work: () => T): T => current.run(null, work);
 
 /**
  * Bells of a worker that, when a step of a run is done, decides the run's next step itself instead of ringing for somebody

@@ -20,8 +20,14 @@ export interface AcquireBell {
   readonly cause: string;
 }
 
-/** The cause of the first bell of every run; rung again by the reaper, it is the same one. */
+/** The cause of the first bell of every run. */
 export const acceptedCause = "accepted";
+
+/**
+ * The cause of the bell of a run that has come to be among the oldest of its company's. Another one, so that the bell that
+ * may still wait far behind does not keep it from being rung at its place.
+ */
+export const oldestCause = "oldest";
 
 /**
  * Doorbells. The row is the truth; a bell only says "look". A bell that cannot be rung is logged and forgotten: the

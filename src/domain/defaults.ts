@@ -167,7 +167,7 @@ export const pools = {
   postgres: 10,
   /** Runs a worker process decides at once. */
   runs: 4,
-  /** Acquires, realizes and releases a worker process does at once, each. */
+  /** Acquires, realizes and releases a worker process does at once for a backend, each; and as many acquires more that it goes on with by itself. */
   steps: 8,
   /** Leases of a backend that a company may have waiting for a worker to start their command or give them back, for each worker process there: with as many it gets no further one. */
   onTheirWay: 8,

@@ -18,11 +18,13 @@ export async function identify(db: Db, token: string | undefined): Promise<Ident
   return identity;
 }
 
-/** Lets in operators only, once it is known who asks. */
-export const operatorsOnly: MiddlewareHandler<ApiEnv> = async (c, next) => {
-  if (c.var.identity.role !== "operator") throw invalid("operator_required", "this is about the whole fleet and for operators; use an operator's token", { status: 403 });
-  await next();
-};
+/** Lets in operators only, once it is known who asks. `what` is what is for them, like `hosts are`. */
+export const operatorsOnly =
+  (what: string): MiddlewareHandler<ApiEnv> =>
+  async (c, next) => {
+    requireOperator(c.var.identity, what);
+    await next();
+  };
 
 export const bearerToken = (header: string | undefined): string | undefined => /^Bearer +([\x21-\x7e]+)$/i.exec(header ?? "")?.[1];
 

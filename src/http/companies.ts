@@ -1,9 +1,9 @@
-import type { Context, Hono } from "hono";
+import type { Hono } from "hono";
 import { z } from "zod";
 import type { Company } from "../client/wire.ts";
 import { type CompanyUse, getCompanyUse, listCompanies, setCompanyLimit } from "../db/companies.ts";
-import { invalid } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
+import { operatorsOnly } from "./authenticate.ts";
 import { pageOf, pageQuery, readJson, readQuery } from "./input.ts";
 import { noteActivity } from "./note-activity.ts";
 import type { ApiEnv, ApiParts } from "./parts.ts";
@@ -17,20 +17,19 @@ const wish = z.strictObject({
 export function companyRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
   const { db } = parts;
 
+  api.use("/v1/companies/*", operatorsOnly("companies and their limits are"));
+
   api.get("/v1/companies", async (c) => {
-    forOperators(c);
     const { limit, cursor } = readQuery(c, pageQuery);
     return c.json(pageOf(await listCompanies(db, { limit: limit + 1, after: cursor }), limit, (row) => row.name, present));
   });
 
   api.get("/v1/companies/:name", async (c) => {
-    forOperators(c);
     readQuery(c, {});
     return c.json(present(await getCompanyUse(db, c.req.param("name"))));
   });
 
   api.patch("/v1/companies/:name", async (c) => {
-    forOperators(c);
     readQuery(c, {});
     const { maxLeases } = parse(wish, await readJson(c), "company");
     const changed = await setCompanyLimit(db, c.req.param("name"), maxLeases);
@@ -47,7 +46,3 @@ const present = (row: CompanyUse): Company => ({
   waitingLeases: row.waiting,
   createdAt: row.createdAt.toISOString(),
 });
-
-function forOperators(c: Context<ApiEnv>): void {
-  if (c.var.identity.role !== "operator") throw invalid("operator_required", "companies and their limits are for operators; use an operator's token", { status: 403 });
-}

@@ -1,27 +1,26 @@
 import type { Context, Hono } from "hono";
 import { getHost, listHosts, setDraining } from "../db/hosts.ts";
-import { requireOperator } from "./authenticate.ts";
+import { operatorsOnly } from "./authenticate.ts";
 import { idPageQuery, pageOf, readNothing, readQuery } from "./input.ts";
 import type { ApiEnv, ApiParts } from "./parts.ts";
 import { presentHost } from "./present.ts";
 
 /** Machines that run workers. They serve every company, so they are for operators. */
 export function hostRoutes(api: Hono<ApiEnv>, { db, log }: ApiParts): void {
+  api.use("/v1/hosts/*", operatorsOnly("hosts are"));
+
   api.get("/v1/hosts", async (c) => {
-    requireOperator(c.var.identity, "hosts are");
     const { limit, cursor } = readQuery(c, idPageQuery);
     const rows = await listHosts(db, { limit: limit + 1, after: cursor });
     return c.json(pageOf(rows, limit, (row) => row.id, presentHost));
   });
 
   api.get("/v1/hosts/:id", async (c) => {
-    requireOperator(c.var.identity, "hosts are");
     readQuery(c, {});
     return c.json(presentHost(await getHost(db, c.req.param("id"))));
   });
 
   const say = async (c: Context<ApiEnv, "/:id">, draining: boolean): Promise<Response> => {
-    requireOperator(c.var.identity, "hosts are");
     readQuery(c, {});
     await readNothing(c);
     const { id, name } = await getHost(db, c.req.param("id"));

@@ -25,7 +25,7 @@ export function reconcileRoutes(api: Hono<ApiEnv>, { db, log }: ApiParts): void 
     };
   };
 
-  api.use("/v1/reconcile/*", operatorsOnly);
+  api.use("/v1/reconcile/*", operatorsOnly("what providers hold in the whole fleet is"));
 
   api.get("/v1/reconcile", async (c) => {
     readQuery(c, {});

@@ -6,7 +6,7 @@ import { inMs } from "../db/rows.ts";
 import { livingBackends, purgeWorkers } from "../db/workers.ts";
 import { pools, timing } from "../domain/defaults.ts";
 import { isKind } from "../domain/errors.ts";
-import { acceptedCause } from "../domain/bells.ts";
+import { oldestCause } from "../domain/bells.ts";
 import type { LeaseEvent } from "../domain/lease.ts";
 import type { Fleet } from "./fleet.ts";
 
@@ -112,7 +112,7 @@ async function ringDue(fleet: Fleet): Promise<number> {
     livingBackends(db).then((served) => waitingAcquires(db, served)),
   ]);
   await Promise.all([
-    ...accepted.map((r) => bells.run(r.id, acceptedCause, r.rank)),
+    ...accepted.map((r) => bells.run(r.id, oldestCause, r.rank)),
     ...runs.map((r) => bells.run(r.id, `due-${r.version}`)),
     ...releases.map((r) => bells.step({ verb: "release", ...r })),
     ...executions.map((x) => bells.step({ verb: "execute", ...x })),

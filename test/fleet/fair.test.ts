@@ -1,8 +1,13 @@
+import { Queue } from "bullmq";
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
+import { catalog } from "../../queues/catalog.ts";
+import { openPatientConnection } from "../../queues/connection.ts";
 import { ensureCompany, setCompanyLimit } from "../../src/db/companies.ts";
 import { insertEnvironment } from "../../src/db/environments.ts";
-import { submitRun } from "../../src/runs/accept.ts";
+import { acceptedCause } from "../../src/domain/bells.ts";
+import { limits } from "../../src/domain/defaults.ts";
+import { acceptRun, submitRun } from "../../src/runs/accept.ts";
 import { eventually } from "../support/eventually.ts";
 import { startTestFleet, type TestFleet } from "../support/fleet.ts";
 import { mostAtOnce } from "../support/slot-history.ts";
@@ -51,6 +56,26 @@ describe("a company that floods the fleet", () => {
       await stack.close();
     }
   }, 120_000);
+});
+
+it("I4: a run that was rung for far behind is rung for at the place that it has come to, before what others ring for meanwhile", async () => {
+  const stack = await startStack();
+  const connection = openPatientConnection(stack.base.redis, () => {});
+  const queue = new Queue(catalog.run.queue(), { connection, prefix: stack.base.redis.prefix });
+  try {
+    const { db } = stack.base.database;
+    const { run } = await acceptRun(db, stack.companyId, "late", { command: ["true"] });
+    await stack.base.bells.run(run.id, acceptedCause, limits.runRank);
+    await stack.base.bells.run("019a0000-0000-7000-8000-000000000000", acceptedCause, 2);
+    await db.execute(sql`update runs set due_at = clock_timestamp() - interval '1 second' where id = ${run.id}`);
+    await stack.sweep();
+    const first = (await queue.getPrioritized())[0];
+    expect([first?.data, first?.opts.priority]).toEqual([{ v: 1, run: run.id }, 1]);
+  } finally {
+    await queue.close();
+    connection.disconnect();
+    await stack.close();
+  }
 });
 
 describe("a company's limit over several workers", () => {

@@ -97,7 +97,7 @@ describe("leasehold reconcile", () => {
     expect(stdout).toMatch(new RegExp(`orphan +${key} +1m \\d+s ago +given back +local:1`));
     expect(stdout).toMatch(/unknown_company .* left alone/);
     expect(JSON.parse((await leasehold(["reconcile", "show", "--json"], env)).stdout)).toMatchObject({ endpoints: [{ endpoint: "local:1" }] });
-    expect((await leasehold(["reconcile", "run"], env)).stdout).toMatch(/1 places are compared/);
+    expect((await leasehold(["reconcile", "run"], env)).stdout).toMatch(/1 place is compared/);
   });
 
   it("confirms with --yes only, and says before what that does", async () => {

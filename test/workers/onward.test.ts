@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { QueueBells } from "../../queues/bells.ts";
 import type { StepBell } from "../../src/domain/bells.ts";
 import type { Advanced } from "../../src/runs/advance.ts";
-import { knowingItsJob, onwardBells } from "../../workers/onward.ts";
+import { knowingItsJob, ofNoJob, onwardBells } from "../../workers/onward.ts";
 
 const next: StepBell = { verb: "release", backend: "local", host: null, id: "lease", offer: 2 };
 const parent = { id: "parent", queueKey: "{leasehold}:runs" };
@@ -70,6 +70,12 @@ describe("a worker that has done a step", () => {
     await ringIn(job);
     expect(advances).toEqual([]);
     expect(rung).toEqual(["run mine done"]);
+  });
+
+  it("rings the run of what a job has set off beside itself: it is of another tree", async () => {
+    const bells = onwardBells(plain, () => deciding());
+    await knowingItsJob(async () => ofNoJob(() => bells.run("another", "done")))({ id: "execute-x-0-parent", name: "execute", parent } as Job);
+    expect(rung).toEqual(["run another done"]);
   });
 
   it("decides after an acquire for the run that it was rung for", async () => {

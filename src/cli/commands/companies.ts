@@ -2,7 +2,7 @@ import type { Company } from "../../client/index.ts";
 import { connect } from "../connect.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { answer, answerJson } from "../print.ts";
-import { sayAgo } from "../say.ts";
+import { printable, sayAgo } from "../say.ts";
 import { facts, table } from "../table.ts";
 import { take } from "../take.ts";
 
@@ -13,7 +13,7 @@ export async function listCompanies(options: { readonly json?: true }): Promise<
   return exitCodes.ok;
 }
 
-const row = (c: Company): string[] => [c.name, limitOf(c), String(c.usedLeases), String(c.waitingLeases), sayAgo(c.createdAt), c.id];
+const row = (c: Company): string[] => [printable(c.name), limitOf(c), String(c.usedLeases), String(c.waitingLeases), sayAgo(c.createdAt), c.id];
 
 export async function showCompany(name: string, options: { readonly json?: true }): Promise<number> {
   const c = await (await connect()).companies.get(name);
@@ -21,7 +21,7 @@ export async function showCompany(name: string, options: { readonly json?: true 
   else {
     answer(
       facts([
-        ["Name", c.name],
+        ["Name", printable(c.name)],
         ["Id", c.id],
         ["Max leases", limitOf(c)],
         ["Used", String(c.usedLeases)],
@@ -36,8 +36,8 @@ export async function showCompany(name: string, options: { readonly json?: true 
 export async function limitCompany(name: string, maxLeases: number | null, options: { readonly json?: true }): Promise<number> {
   const c = await (await connect()).companies.limit(name, maxLeases);
   if (options.json === true) answerJson(c);
-  else if (c.maxLeases === null) answer(`Company ${c.name} may have as many leases as come.`);
-  else answer(`Company ${c.name} may have ${c.maxLeases} leases at once; it has ${c.usedLeases}${c.usedLeases > c.maxLeases ? ", which it keeps until they end" : ""}.`);
+  else if (c.maxLeases === null) answer(`Company ${printable(c.name)} may have as many leases as come.`);
+  else answer(`Company ${printable(c.name)} may have ${c.maxLeases} ${c.maxLeases === 1 ? "lease" : "leases"} at once; it has ${c.usedLeases}${c.usedLeases > c.maxLeases ? ", which it keeps until they end" : ""}.`);
   return exitCodes.ok;
 }
 

@@ -18,7 +18,7 @@ export async function showReconcile(options: Options): Promise<number> {
 export async function runReconcile(options: Options): Promise<number> {
   const report = await (await connect()).reconcile.run();
   if (options.json === true) answerJson(report);
-  else answer(report.endpoints.length === 0 ? "No worker has named a place to compare yet." : `${report.endpoints.length} places are compared within seconds; \`leasehold reconcile show\` says what was found.`);
+  else answer(report.endpoints.length === 0 ? "No worker has named a place to compare yet." : `${report.endpoints.length === 1 ? "1 place is" : `${report.endpoints.length} places are`} compared within seconds; \`leasehold reconcile show\` says what was found.`);
   return exitCodes.ok;
 }
 
@@ -27,7 +27,8 @@ export async function confirmReconcile(options: Options): Promise<number> {
   if (options.yes === true) return tell(await client.reconcile.confirm(), options);
   const report = await client.reconcile.get();
   if (report.held === null) {
-    answer("Nothing is held back; there is nothing to confirm.");
+    if (options.json === true) answerJson(report);
+    else answer("Nothing is held back; there is nothing to confirm.");
     return exitCodes.ok;
   }
   tell(report, options);
