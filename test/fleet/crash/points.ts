@@ -26,10 +26,10 @@ export interface Row {
 
 export type Verb = "accept" | "decide" | "acquire" | "realize" | "execute" | "end a command" | "renew" | "hand on" | "release" | "sweep" | "answer";
 
-/** The one statement that moves a lease, by its event. */
-const lease = (event: string): RegExp => new RegExp(`sql with moved as \\( update environment_leases .* -- .*\\b${event}\\b`);
+/** The one statement that moves a lease, or many alike, by its event. */
+const lease = (event: string): RegExp => new RegExp(`sql with .*moved as \\( update environment_leases .* -- .*\\b${event}\\b`);
 /** The same, when a worker does it. */
-const letGo = /^[a-z]+ sql with moved as \( update environment_leases .* -- .*\brelease\b/;
+const letGo = /^[a-z]+ sql with .*moved as \( update environment_leases .* -- .*\brelease\b/;
 /** Deciding about a run, by the phase it enters. */
 const run = (phase: string): RegExp => new RegExp(`sql update runs set "version" .* -- ${phase}\\b`);
 const commit = (last: string): RegExp => new RegExp(`sql commit after ${last}`);
@@ -58,8 +58,8 @@ export const rows: readonly Row[] = [
   { verb: "decide", what: "a run with nothing to decide rests", in: "expired", line: /sql update runs set due_at = null where/, meanwhile: true },
   { verb: "decide", what: "its job is done", in: "cancelled", line: /redis moveToFinished runs/, meanwhile: true },
 
-  { verb: "acquire", what: "its claim", in: "plain", line: lease("claim") },
-  { verb: "acquire", what: "its claim is committed", in: "plain", line: commit(String.raw`with moved as \( update environment_leases .* -- .*\bclaim\b`) },
+  { verb: "acquire", what: "its claim, and its company's turn", in: "plain", line: lease("claim") },
+  { verb: "acquire", what: "its claim, where places are counted, is committed", in: "slow", line: commit(String.raw`with .*moved as \( update environment_leases .* -- .*\bclaim\b`) },
   { verb: "acquire", what: "the driver makes the lease's places aside", in: "plain", line: /^acquire fs mkdir \S*\.stage/ },
   { verb: "acquire", what: "the fence is written at the place", in: "plain", line: /^acquire fs writeFile \S*fence/ },
   { verb: "acquire", what: "the lock is made at the place", in: "plain", line: /^acquire fs writeFile \S*lock/ },
@@ -140,32 +140,33 @@ export const rows: readonly Row[] = [
   { verb: "release", what: "the tombstone", in: "plain", line: /^release fs open/ },
   { verb: "release", what: "the lease is given back", in: "plain", line: lease("cleaned") },
   { verb: "release", what: "the company's activity log", in: "plain", line: /^release sql insert into "activity_log"/ },
-  { verb: "release", what: "the bell for the run", in: "expired", line: /^release redis addStandardJob runs/ },
   { verb: "release", what: "watchers are told", in: "plain", line: /^release redis publish news $/ },
   { verb: "release", what: "the bell for who waits for the slot", in: "slow", line: /^release redis addStandardJob local\.acquire/ },
   { verb: "release", what: "its job is done", in: "plain", line: /redis moveToFinished \S+\.release/, meanwhile: true },
 
-  { verb: "sweep", what: "the sweep is noted", in: "sweep", line: /sql with was as \( ?select id, fleet_tick/ },
+  { verb: "sweep", what: "the sweep is noted", in: "sweep", line: /sql update installation set fleet_tick/ },
   { verb: "sweep", what: "leases of waiting runs are renewed", in: "sweep", line: /sql update environment_leases l set expires_at/ },
   { verb: "sweep", what: "a lease expires", in: "sweep", line: lease("expire") },
+  { verb: "sweep", what: "watchers are told of its run", in: "sweep", line: /^\S+ redis publish news $/ },
   { verb: "sweep", what: "the bell for the run of an expired lease", in: "sweep", line: /^\S+ redis addStandardJob runs/ },
   { verb: "sweep", what: "a lease that waited too long is given up", in: "sweep", line: lease("timeout") },
   { verb: "sweep", what: "a lease whose acquire took too long is given up", in: "sweep", line: lease("timeout"), nth: 2 },
   { verb: "sweep", what: "a run becomes overdue", in: "sweep", line: /sql update runs set overdue/ },
   { verb: "sweep", what: "a lease that nobody came to release is stuck", in: "sweep", line: lease("abandon") },
   { verb: "sweep", what: "a stuck lease is tried again", in: "sweep", line: lease("retry") },
+  { verb: "sweep", what: "due submissions are taken", in: "sweep", line: /sql with recursive waiting .* update runs set due_at/ },
   { verb: "sweep", what: "due runs are taken", in: "sweep", line: /sql update runs set due_at = \(select/ },
   { verb: "sweep", what: "due releases are taken", in: "sweep", line: /sql update environment_leases set due_at = \(select/ },
   { verb: "sweep", what: "due executions are taken", in: "sweep", line: /sql update executions x set due_at/ },
+  { verb: "sweep", what: "the bell for a due submission", in: "sweep", line: /^\S+ redis addPrioritizedJob runs/ },
   { verb: "sweep", what: "the bells for due runs", in: "sweep", line: /^\S+ redis addStandardJob runs/, nth: 2 },
-  { verb: "sweep", what: "watchers are told", in: "sweep", line: /^\S+ redis publish news $/ },
   { verb: "sweep", what: "the bells for releases", in: "sweep", line: /^\S+ redis addStandardJob local\.release$/ },
   { verb: "sweep", what: "the bell for an execution", in: "sweep", line: /^\S+ redis addStandardJob local\.execute$/ },
   { verb: "sweep", what: "the bell for who waits to be acquired", in: "sweep", line: /^\S+ redis addStandardJob local\.acquire$/ },
 
   { verb: "answer", what: "a run is written down", in: "api", line: /^POST \/v1\/runs sql insert into "runs"/ },
   { verb: "answer", what: "watchers of the run are told", in: "api", line: /^POST \/v1\/runs redis publish/ },
-  { verb: "answer", what: "the bell for the run", in: "api", line: /^POST \/v1\/runs redis addStandardJob runs/ },
+  { verb: "answer", what: "the bell for the run", in: "api", line: /^POST \/v1\/runs redis addPrioritizedJob runs/ },
   { verb: "answer", what: "the answer about the run", in: "api", line: /^POST \/v1\/runs http answer/, meanwhile: true },
   { verb: "answer", what: "a run's end is asked for", in: "api", line: /^POST \/v1\/runs\/\*\/cancel sql update runs/ },
   { verb: "answer", what: "its watchers are told", in: "api", line: /^POST \/v1\/runs\/\*\/cancel redis publish/ },
@@ -193,10 +194,15 @@ export const quiet: readonly { readonly why: string; readonly line: RegExp }[] =
   { why: "a read, or a lock that goes with its transaction", line: /^\S+( \S+)? sql select/ },
   { why: "the end of a transaction that only looked", line: /sql commit after select/ },
   { why: "a read at the place", line: /spawn (find|leasehold status|sh -c read -r id <\/proc)/ },
-  { why: "what a process does for its own sake: it says who and that it is", line: /^own (sql insert into "workers"|sql delete from workers|fs (mkdir|open|rename|link|rm) (\/host-id\S*( to \/host-id\S*)?)?$)/ },
+  { why: "a look at who is next", line: /^\S+ sql with recursive companies_waiting/ },
+  { why: "what a process does for its own sake: it says who and that it is", line: /^own (sql with worker as \( insert into workers|sql delete from workers|fs (mkdir|open|rename|link|rm) ((\/host-id|\/workers)\S*( to (\/host-id|\/workers)\S*)?)?$)/ },
+  { why: "which database this is: its deaths are tried by the tests of reconcile", line: /^own (sql (insert into hosts|update hosts set witness|update installation set database_identity)|fs (mkdir|open|rm) \/witness)/ },
+  { why: "reconcile: its deaths are tried by test/fleet/reconcile-deaths.test.ts", line: /^own sql [^-]*\breconcile_(endpoints|findings)\b/ },
   { why: "talk with Redis that moves no job", line: /redis (hello|info|client|subscribe|unsubscribe|quit|bzpopmin|ping|hmset|hset|config|time|hexists)$/ },
   { why: "the answer to what has the same effect when it is asked for again", line: /^POST \S+\/(cancel|renew|release) http answer/ },
+  { why: "whether Redis can be written to, asked before each sweep", line: /^\S+ redis set$/ },
+  { why: "deleting what ended long ago, a batch at a time: what is left is the next purge's", line: /^own sql (delete from (runs|activity_log|workers)|with old as materialized)/ },
   { why: "what a reaper plans for itself in Redis, and the end of the job by which it sweeps: it comes again every second", line: /^own redis (addJobScheduler|updateJobScheduler|moveToFinished) reaper/ },
-  { why: "a bell that is named where it is usually rung: whose job decides first rings", line: /^(run|acquire|realize|execute) redis addStandardJob (runs|\S+\.(realize|execute|release)\S*)$/ },
+  { why: "a bell that is named where it is usually rung: whose job decides first rings", line: /^(run|acquire|realize|execute|release) redis addStandardJob (runs|\S+\.(realize|execute|release)\S*)$/ },
   { why: "taking a job: a job that is taken and not done comes again", line: /redis (moveToActive|moveStalledJobsToWait|extendLocks?) / },
 ];

@@ -225,7 +225,7 @@ export const scenarios = {
       await stack.base.database.db.execute(sql`update environments set max_leases = 1 where id = ${environment.id}`);
     },
     client: async ({ stack }) => {
-      const run = await stack.submit({ ...counted(stack, "0", `${short}; sleep 2.2`), workspace: { kind: "host_path", path: project } });
+      const run = await stack.submit({ ...counted(stack, "0", `${short}; sleep 3.5`), workspace: { kind: "host_path", path: project } });
       await speaks(stack, run.id);
       await sayTheRest(stack, "0");
       await ended(stack, run.id);
