@@ -36,7 +36,7 @@ const known = [...new Set([...rows, ...quiet].map(({ line }) => line.source))];
 const afterwards = 15_000;
 const poll = { timeoutMs: 30_000, everyMs: 100 };
 /** A reaper's pace, but for the second that it would keep everybody waiting. */
-const sweepEvery = 250;
+const sweepEvery = 500;
 
 /**
  * Has a process of the fleet die at the point, and another one come. Gives what was seen; throws when the point was not

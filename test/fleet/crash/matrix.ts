@@ -54,7 +54,8 @@ process that is started, a file of a lease's directory. Reads are none: a death 
 the next effect. At each effect a process dies by SIGKILL right before it; where a process is started that goes on by itself,
 also right after. Another one comes, and time passes: claims of the dead have lapsed. The table of points is
 \`test/fleet/crash/points.ts\`. An effect that it does not name fails the test, as does a point that is never reached. The effects of
-each driver's verbs by themselves are tried by its contract test ([drivers.md](drivers.md)).
+each driver's verbs by themselves are tried by its contract test ([drivers.md](drivers.md)), those of
+[reconcile](leases.md#what-is-reconcile) by \`test/fleet/reconcile-deaths.test.ts\`, before each of its statements.
 
 **Columns.** *leaves*: what the rows say once the process and its connections are gone. Fence and offer are the numbers after
 what the dead one did. *what happens next*: the first thing that whoever comes does, told from the lease's events and the numbers of

@@ -9,7 +9,7 @@ export interface Orders {
   readonly known: readonly string[];
   /** Where to die. Without it, it lives. */
   readonly die?: { readonly which: number; readonly nth: number; readonly when: "before" | "after" };
-  /** What takes two and a half seconds longer than it would. */
+  /** What takes three and a half seconds longer than it would. */
   readonly slow?: string;
   readonly tellAll?: true;
 }

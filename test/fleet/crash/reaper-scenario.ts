@@ -59,7 +59,7 @@ async function rung(stack: Stack, name: string): Promise<readonly string[]> {
   const connection = openPatientConnection(stack.base.redis, () => {});
   const queue = new Queue(name, { connection, prefix: stack.base.redis.prefix });
   try {
-    const jobs: Job[] = await queue.getJobs(["waiting"]);
+    const jobs: Job[] = await queue.getJobs(["waiting", "prioritized"]);
     return [...new Set(jobs.map(({ data }: { data: { run?: string; id?: string } }) => data.run ?? data.id ?? "any"))].toSorted();
   } finally {
     await queue.close();

@@ -89,7 +89,7 @@ export const startsOf = async (stack: Stack, n: number): Promise<number> =>
   (await readFile(startsFile(stack, String(n)), "utf8").catch(() => "")).split("\n").filter((line) => line === "started").length;
 
 /** Says its second line when the first one is durable. */
-const short = 'echo out; while [ ! -e "$STARTS.go" ]; do sleep 0.1; done; echo end';
+const short = 'echo out; while [ -e "$STARTS" ] && [ ! -e "$STARTS.go" ]; do sleep 0.1; done; echo end';
 const sayTheRest = (stack: Stack, name: string): Promise<void> => writeFile(`${startsFile(stack, name)}.go`, "");
 const endless = "echo out; exec sleep 1000";
 
@@ -131,10 +131,14 @@ const leaseEnded = async (stack: Stack, id: string): Promise<void> => {
   }, patience);
 };
 
-/** Each once, over HTTP. What is not answered is asked again, with the same key. */
-const apiScenario: Scenario = {
+/** Asks over HTTP. What is not answered is asked again, with the same key. */
+type Ask = (path: string, key?: string, body?: unknown) => Promise<string>;
+
+/** A scenario of an API that dies, and of a worker that does not. */
+const overHttp = (story: string, expected: Expected, client: (stack: Stack, ask: Ask) => Promise<void>): Scenario => ({
   mortal: ["api"],
-  story: "runs, an ad-hoc lease and commands in it are asked for, cancelled and let go over HTTP",
+  story,
+  expected,
   config: async () => ({ port: 0 }),
   prepare: async (stack) => {
     await stack.worker();
@@ -147,7 +151,7 @@ const apiScenario: Scenario = {
   client: async (world) => {
     const { stack } = world;
     const token = await createToken(stack.base.database.db, stack.companyId, "client", "producer");
-    const ask = async (path: string, key?: string, body?: unknown): Promise<string> => {
+    await client(stack, async (path, key, body) => {
       let tries = 0;
       const answer = await eventually(async () => {
         tries += 1;
@@ -161,40 +165,37 @@ const apiScenario: Scenario = {
       }, patience);
       if (tries > 1) world.again = { what: path, status: answer.status };
       return answer.id;
-    };
-    const run = await ask("/runs", "run-1", counted(stack, "0", "echo out"));
-    await ended(stack, run);
-    const second = await ask("/runs", "run-2", counted(stack, "1", endless));
-    await speaks(stack, second);
-    await ask(`/runs/${second}/cancel`);
-    await ended(stack, second);
-    const lease = await ask("/leases", "lease-1", {});
-    await eventually(async () => {
-      const now = await findLease(stack.base.database.db, lease);
-      if (now?.state !== "active") throw new Error(`lease ${now?.state}`);
-    }, patience);
-    await ask(`/leases/${lease}/renew`);
-    const first = await ask(`/leases/${lease}/executions`, "execution-1", counted(stack, "2", endless));
-    await executionIs(stack, first, "speaking");
-    await ask(`/executions/${first}/cancel`);
-    await executionIs(stack, first, "final");
-    await ask(`/leases/${lease}/release`);
-    await leaseEnded(stack, lease);
-  },
-  expected: {
-    runs: [exited, { kind: "cancelled" }],
-    leases: ["released", "expired", "released"],
-    executions: [
-      { outcome: exited, stdout: "out\n", starts: 1 },
-      { outcome: { kind: "cancelled" }, stdout: "out\n", starts: 1 },
-      { outcome: { kind: "cancelled" }, stdout: "out\n", starts: 1 },
-    ],
+    });
   },
   say: {
     left: (left) => whatWasLeft(openRows(left)),
     next: (_left, _after, { again }) => (again === null ? "was answered" : `asked again, ${again.status === 201 ? "it is written down" : "it is there and answered"}`),
   },
-};
+});
+
+const cancelled = { outcome: { kind: "cancelled" }, stdout: "out\n", starts: 1 };
+
+const apiRuns = overHttp("a run is asked for and cancelled over HTTP", { runs: [{ kind: "cancelled" }], leases: ["expired"], executions: [cancelled] }, async (stack, ask) => {
+  const run = await ask("/runs", "run", counted(stack, "0", endless));
+  await speaks(stack, run);
+  await ask(`/runs/${run}/cancel`);
+  await ended(stack, run);
+});
+
+const apiLeases = overHttp("an ad-hoc lease and a command in it are asked for, cancelled and let go over HTTP", { runs: [], leases: ["released"], executions: [cancelled] }, async (stack, ask) => {
+  const lease = await ask("/leases", "lease", {});
+  await eventually(async () => {
+    const now = await findLease(stack.base.database.db, lease);
+    if (now?.state !== "active") throw new Error(`lease ${now?.state}`);
+  }, patience);
+  await ask(`/leases/${lease}/renew`);
+  const execution = await ask(`/leases/${lease}/executions`, "execution", counted(stack, "0", endless));
+  await executionIs(stack, execution, "speaking");
+  await ask(`/executions/${execution}/cancel`);
+  await executionIs(stack, execution, "final");
+  await ask(`/leases/${lease}/release`);
+  await leaseEnded(stack, lease);
+});
 
 export const scenarios = {
   plain: {
@@ -225,7 +226,7 @@ export const scenarios = {
       await stack.base.database.db.execute(sql`update environments set max_leases = 1 where id = ${environment.id}`);
     },
     client: async ({ stack }) => {
-      const run = await stack.submit({ ...counted(stack, "0", `${short}; sleep 2.2`), workspace: { kind: "host_path", path: project } });
+      const run = await stack.submit({ ...counted(stack, "0", `${short}; sleep 3.5`), workspace: { kind: "host_path", path: project } });
       await speaks(stack, run.id);
       await sayTheRest(stack, "0");
       await ended(stack, run.id);
@@ -327,6 +328,7 @@ export const scenarios = {
     expected: { runs: [exited], leases: ["released"], executions: [{ outcome: exited, stdout: "out\nend\n", starts: 1 }] },
   },
   sweep: reaperScenario,
-  api: apiScenario,
+  "api runs": apiRuns,
+  "api leases": apiLeases,
 } satisfies Record<string, Scenario>;
 export type ScenarioName = keyof typeof scenarios;
