@@ -30,10 +30,13 @@ list_tree() {
 	# Looks like a zombie, and is one only without threads that go on. A name may have lines.
 	others="( -?[0-9]+){13} ([2-9]|[1-9][0-9]+)"
 	if [ -n "$leader" ]; then
-		group="[0-9]+ ($leader [0-9]+|[0-9]+ $leader)"
-		for file in $(grep -lszE "^[0-9]+ \(.*\) ([^ZX] $group|Z $group$others) " /proc/[0-9]*/stat); do
+		in_group
+		members=$(grep -lszE "$in_group" /proc/[0-9]*/stat)
+		for file in $members; do
 			add_to_tree "${file%/stat}"
 		done
+		# Nobody of ours can come into a group that is empty, and its number may be another's from now on.
+		[ -n "$members" ] || leader=
 	fi
 	for file in $(grep -lszxF -- "LEASEHOLD_EXECUTION=$id" /proc/[0-9]*/environ); do
 		add_to_tree "${file%/environ}"
@@ -54,12 +57,27 @@ add_to_tree() {
 	case "$tree " in *" $1 "*) ;; *) tree="$tree $1" ;; esac
 }
 
+# in_group: what the stat of a process of the leader's group or session looks like that is no zombie, into $in_group.
+in_group() {
+	group="[0-9]+ ($leader [0-9]+|[0-9]+ $leader)"
+	in_group="^[0-9]+ \(.*\) ([^ZX] $group|Z $group$others) "
+}
+
+# still_ours /proc/PID: whether it is what it was when it was listed. Looking through all processes takes a while, in which
+# one can end and its number become a stranger's.
+still_ours() {
+	[ -z "$init" ] || [ ! "$1/ns/pid" -ef "/proc/$init/ns/pid" ] || return 0
+	[ "$1" != "/proc/$init" ] || return 0
+	[ -z "$leader" ] || ! grep -qszE "$in_group" "$1/stat" || return 0
+	grep -qszxF -- "LEASEHOLD_EXECUTION=$id" "$1"/task/*/environ
+}
+
 # signal_tree SIGNAL: every process once, so that a handler for TERM does not take it for the second, impatient one.
 signal_tree() {
 	for process in $tree; do
 		# What encloses the command takes part only in KILL: it has to tell how the command ended. It is where we are.
 		[ "$enclosed$1" != yesTERM ] || [ ! "$process/ns/pid" -ef /proc/self/ns/pid ] || continue
-		kill "-$1" "${process#/proc/}" 2>/dev/null
+		still_ours "$process" && kill "-$1" "${process#/proc/}" 2>/dev/null
 	done
 }
 

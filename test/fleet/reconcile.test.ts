@@ -103,7 +103,7 @@ describe("an orphan", () => {
   });
 
   it("I2: made by a provider that was late, after its lease was over, is found and gone by itself", async () => {
-    const environment = await stack.fakeEnvironment({ commands: "instant", faults: [{ verb: "create", call: 1, fault: "create_late", afterMs: 4000 }] });
+    const environment = await stack.fakeEnvironment({ commands: "instant", faults: [{ verb: "create", call: 1, fault: "create_late", afterMs: 8000 }] });
     await stack.worker({ backends: ["sandbox-fake"] });
     const run = await stack.submit({ command: ["true"], environment: { project: environment } });
     const { lease } = await stack.ended(run.id);

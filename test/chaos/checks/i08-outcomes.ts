@@ -52,7 +52,8 @@ function faultIn({ ledger }: Evidence, { task, x, run, outcome, started }: Case)
     case "cancelled":
       return task.cancelled ? null : "nobody cancelled it";
     case "lease_ended":
-      return task.via === "lease" ? null : "nobody ended its lease";
+      // What vanishes at the provider is noticed by whoever compares.
+      return task.via === "lease" || task.place.faults.some((f) => f.fault === "vanish") ? null : "nobody ended its lease";
     case "not_started":
       if (started === true) return "it said that it started";
       if (outcome.reason === "queue_timeout") return task.timeoutMs < patientTimeout ? null : "it had all the time to be started";

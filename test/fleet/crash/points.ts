@@ -54,7 +54,6 @@ export const rows: readonly Row[] = [
   { verb: "decide", what: "run and lease are committed", in: "plain", line: commit(`update runs set "version" .* -- releasing`) },
   { verb: "decide", what: "the lease is let go", in: "plain", line: letGo },
   { verb: "decide", what: "the run is ended", in: "plain", line: run("ended") },
-  { verb: "decide", what: "a run with nothing to decide rests", in: "expired", line: /sql update runs set due_at = null where/, meanwhile: true },
   { verb: "decide", what: "its job is done", in: "cancelled", line: /redis moveToFinished runs/, meanwhile: true },
 
   { verb: "acquire", what: "its claim, and its company's turn", in: "plain", line: lease("claim") },
@@ -178,6 +177,7 @@ export const quiet: readonly { readonly why: string; readonly line: RegExp }[] =
   { why: "a notice: whoever hears none looks by itself, and dying before it leaves what dying before the next bell leaves", line: / redis publish news / },
   { why: "steps of the local driver inside of its first and its last: its contract test has it die before each", line: /^(acquire fs writeFile \S*(fence|lock|marker)|release fs (mkdir|rename) \S*\.trash)/ },
   { why: "a read at the place", line: /spawn (find|leasehold status|sh -c read -r id <\/proc)/ },
+  { why: "a run with nothing to decide rests: until it does it is looked at again. Not every scenario comes to it each time", line: /sql update runs set due_at = null where/ },
   { why: "a look at who is next", line: /^\S+ sql with recursive companies_waiting/ },
   { why: "what a process does for its own sake: it says who and that it is", line: /^own (sql with worker as \( insert into workers|sql delete from workers|fs (mkdir|open|rename|link|rm) ((\/host-id|\/workers)\S*( to (\/host-id|\/workers)\S*)?)?$)/ },
   { why: "which database this is: its deaths are tried by the tests of reconcile", line: /^own (sql (insert into hosts|update hosts set witness|update installation set database_identity)|fs (mkdir|open|rm) \/witness)/ },

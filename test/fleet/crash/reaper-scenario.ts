@@ -73,7 +73,7 @@ const ids = async (stack: Stack, query: ReturnType<typeof sql>): Promise<string[
 async function expectSwept(stack: Stack): Promise<void> {
   const { db } = stack.base.database;
   const [now] = await db.execute(sql`select
-    (select array_agg(event order by event) from lease_events) as events,
+    (select json_agg(event order by event) from lease_events) as events,
     (select count(*)::int from runs where overdue and version = 1) as overdue,
     (select count(*)::int from environment_leases where status = 'active' and expires_at > clock_timestamp() + interval '90 s' and heartbeat_run_id is not null) as renewed`);
   expect(now).toEqual({ events: moves.toSorted(), overdue: 1, renewed: 1 });
