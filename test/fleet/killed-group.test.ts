@@ -1,4 +1,5 @@
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sql } from "drizzle-orm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -67,9 +68,15 @@ describe("a worker whose control group is killed, with supervisors and commands"
 
   it("I4: and that stays away is a lost host: its leases expire, are stuck, and the runs end as lost; when it comes back it cleans up", async () => {
     // The rest of the fleet: it decides runs, and reaches none of that host's places.
-    await Promise.all([fleet.reaper(), fleet.worker("")]);
+    // Of another machine: it decides, and reaches nothing here.
+    const elsewhere = await mkdtemp(join(tmpdir(), "leasehold-elsewhere-"));
+    await Promise.all([fleet.reaper(), fleet.worker("", { dataDir: elsewhere })]);
     const { runs, killGroup } = await running();
     await killGroup();
+    // It was not heard for half a minute.
+    const { lease: lost } = await fleet.situation(runs[0]?.id ?? "");
+    await db().execute(sql`update workers set beat_at = beat_at - interval '30 seconds' where host = ${lost?.host}`);
+    await db().execute(sql`update hosts set beat_at = beat_at - interval '30 seconds' where id = ${lost?.host}`);
     const leases = await Promise.all(runs.map(async ({ id }) => (await fleet.situation(id)).lease?.id ?? ""));
     const each = (check: (lease: NonNullable<Awaited<ReturnType<typeof findLease>>>) => void) =>
       eventually(
@@ -101,5 +108,6 @@ describe("a worker whose control group is killed, with supervisors and commands"
     for (const { id } of runs) expect((await fleet.situation(id)).execution).toMatchObject({ state: "final", outcome: { kind: "lost" } });
     await startedOnce();
     await eventually(async () => expect(await fleet.leftovers()).toEqual([]));
+    await rm(elsewhere, { recursive: true });
   }, 180_000);
 });

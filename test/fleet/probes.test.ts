@@ -117,7 +117,7 @@ describe("a question", () => {
     const id = randomUUID();
     const bad: [unknown, string][] = [
       [{ v: 1, probe: {} }, "payload.probe.expiresAt"],
-      [{ v: 2, probe: { id, config: {}, expiresAt: 1 } }, "payload.v"],
+      [{ v: 0, probe: { id, config: {}, expiresAt: 1 } }, "payload.v"],
       [{ v: 1, probe: { id, config: "all", expiresAt: 1 } }, "payload.probe.config"],
       [{ v: 1, probe: { id: "mine", config: {}, expiresAt: 1 } }, "payload.probe.id"],
       [{ v: 1, probe: { id, config: {}, expiresAt: 1, backend: "ssh" } }, "payload.probe.backend"],
