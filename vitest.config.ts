@@ -5,7 +5,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/services.ts"],
     pool: "forks",
-    maxWorkers: 2,
+    // Much of the time is waiting: for claims to lapse, for servers to come back.
+    maxWorkers: 3,
     // Of tests that say that they may run beside each other: those that mostly wait.
     maxConcurrency: 10,
     testTimeout: 60_000,
