@@ -8,6 +8,8 @@ export interface ClockReading {
   readonly at: number;
   readonly asked: number;
   readonly answered: number;
+  /** When its process, by its monotonic clock, first found the last tick to be of a time that it knows nothing of. */
+  readonly strangeSince?: number;
 }
 
 /**

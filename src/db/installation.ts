@@ -42,7 +42,8 @@ export const deadlinesHold = sql`(select ${settled} and calm_until <= clock_time
  * clock jumped; in both cases deadlines that seem to have passed mean nothing until one full lease life is over.
  *
  * A process that has ticked `before` can tell one from the other, and by how much the clock was set: then deadlines
- * follow it. The row's lock lets one process do that, for the others find a tick of the new time.
+ * follow it. The row's lock lets one process do that, for the others find a tick of the new time. A process that cannot
+ * tell, because it has just begun, leaves it for a while to those that can.
  */
 export async function tick(db: Db, before?: ClockReading): Promise<Tick> {
   return (await usualTick(db)) ?? db.transaction((tx) => tickAfterGap(tx, before));
@@ -66,10 +67,16 @@ async function tickAfterGap(tx: Db, before: ClockReading | undefined): Promise<T
   const usual = await usualTick(tx);
   if (usual !== null) return usual;
   const asked = performance.now();
+  // What the rows say is of the time of the last tick. A clock that was read in another time than that tells nothing of it.
+  const knows = before !== undefined && sameTime(before, Number(was["at"]), asked);
+  const strangeSince = before?.strangeSince ?? asked;
+  if (!knows && asked - strangeSince < timing.clockWitness) {
+    const [row = {}] = await rowsOf(tx, sql`select ${epochMs} as at`);
+    return { calm: true, outage: false, jumpMs: 0, clock: { ...reading(row, asked), strangeSince } };
+  }
   const [row] = await rowsOf(tx, sql`update installation set fleet_tick = clock_timestamp(), calm_until = ${inMs(timing.leaseLife)} returning ${epochMs} as at`);
   const clock = reading(row ?? {}, asked);
-  // What the rows say is of the time of the last tick. A clock that was read in another time than that tells nothing of it.
-  const jumpMs = before !== undefined && sameTime(before, Number(was["at"]), asked) ? jumpBetween(before, clock) : 0;
+  const jumpMs = knows ? jumpBetween(before, clock) : 0;
   if (jumpMs !== 0) await followClock(tx, jumpMs);
   return { calm: true, outage: true, jumpMs, clock };
 }

@@ -58,6 +58,8 @@ export const timing = {
   sweep: second,
   /** A sweep that did not come for this long (by job or timer) counts as an outage of the fleet. */
   outage: 15 * second,
+  /** A reaper that has just begun, and finds that the last tick is long ago, leaves it this long to others to tell a clock that was set from an outage. */
+  clockWitness: 5 * second,
   /** A connection to Postgres on which nothing came for this long is given up; what was asked on it counts as not answered. */
   silence: 30 * second,
   /** Postgres ends a session that is silent for this long in the middle of a transaction: its process was stopped or cut off, and its locks keep others waiting. */

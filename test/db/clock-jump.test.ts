@@ -4,6 +4,7 @@ import { openDatabase, type Database } from "../../src/db/client.ts";
 import { jumpBetween, sameTime } from "../../src/db/clock-jump.ts";
 import { tick } from "../../src/db/installation.ts";
 import { rowsOf } from "../../src/db/rows.ts";
+import { timing } from "../../src/domain/defaults.ts";
 import { freshDatabase } from "../support/database.ts";
 
 const hour = 3_600_000;
@@ -57,8 +58,25 @@ describe("a tick", () => {
   it("I4: of a process that has just begun, or was away meanwhile, keeps calm and changes nothing", async () => {
     const { clock } = await tick(database.db);
     await setBy(hour);
-    expect(await tick(database.db)).toMatchObject({ outage: true, jumpMs: 0 });
+    const { clock: seen } = await tick(database.db);
+    expect(await tick(database.db, { ...seen, strangeSince: seen.asked - timing.clockWitness })).toMatchObject({ calm: true, outage: true, jumpMs: 0 });
     await setBy(-hour);
-    expect(await tick(database.db, { ...clock, at: clock.at - 3 * hour })).toMatchObject({ outage: true, jumpMs: 0 });
+    const away = { ...clock, at: clock.at - 3 * hour, strangeSince: clock.asked - timing.clockWitness };
+    expect(await tick(database.db, away)).toMatchObject({ calm: true, outage: true, jumpMs: 0 });
+  });
+
+  it("I4: of a process that has just begun leaves a strange clock to one that knew it before", async () => {
+    const { clock } = await tick(database.db);
+    const before = { ...clock, at: clock.at - hour };
+    await setBy(hour);
+    const first = await tick(database.db);
+    expect(first).toMatchObject({ calm: true, outage: false, jumpMs: 0 });
+    const second = await tick(database.db, first.clock);
+    expect(second).toMatchObject({ calm: true, outage: false, jumpMs: 0 });
+    expect(second.clock.strangeSince).toBe(first.clock.strangeSince);
+    const told = await tick(database.db, before);
+    expect(told.outage).toBe(true);
+    expect(Math.round(told.jumpMs / hour)).toBe(1);
+    expect((await tick(database.db, second.clock)).clock).not.toHaveProperty("strangeSince");
   });
 });

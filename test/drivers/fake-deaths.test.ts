@@ -61,7 +61,10 @@ describe("the provider survives the processes that use it", () => {
     const { child, said } = start("hang");
     await eventually(() => {
       expect(said).toHaveLength(1);
-      expect(readdirSync(join(fake.root, "sandboxes", said[0]?.key ?? ""))).toEqual(["1"]);
+      const key = said[0]?.key ?? "";
+      expect(readdirSync(join(fake.root, "sandboxes", key))).toEqual(["1"]);
+      // The call that hangs has been counted: it will not hang for the next one.
+      expect(readdirSync(join(fake.root, "calls", key))).toContain("list.2");
     });
     await kill(child);
     const { key, config } = said[0] as Said;

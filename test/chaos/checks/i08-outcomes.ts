@@ -13,12 +13,14 @@ export const outcomes: Check = {
     const executions = executionsOf(evidence);
     const runs = runsOf(evidence);
     const started = new Set(evidence.ledger.starts.map((start) => start.task));
+    const vanished = new Set(evidence.events.filter(({ event }) => event === "vanish").map(({ lease }) => lease));
     return each(evidence.tasks, (task) => {
       const x = executions.get(task.id)?.[0];
       const run = runs.get(task.id);
       const outcome = run?.outcome ?? x?.outcome;
       if (outcome === undefined || outcome === null) return null;
-      const why = faultIn(evidence, { task, x, run, outcome, started: task.ledger === null ? null : started.has(task.id) });
+      const foundGone = vanished.has(run?.lease ?? x?.lease ?? "");
+      const why = faultIn(evidence, { task, x, run, outcome, started: task.ledger === null ? null : started.has(task.id), foundGone });
       return why === null ? null : `${task.id} (${task.act.kind} in ${task.place.name} via ${task.via}) is ${JSON.stringify(outcome)}: ${why}`;
     });
   },
@@ -31,9 +33,11 @@ interface Case {
   readonly outcome: Outcome;
   /** By its own word; null where that cannot be had. */
   readonly started: boolean | null;
+  /** A comparison with the provider ended its lease, because its resource was not there any more. */
+  readonly foundGone: boolean;
 }
 
-function faultIn({ ledger }: Evidence, { task, x, run, outcome, started }: Case): string | null {
+function faultIn({ ledger }: Evidence, { task, x, run, outcome, started, foundGone }: Case): string | null {
   const natural = naturalEnd(task.act);
   const meant = ledger.meant.get(task.id) ?? [];
   if (run !== undefined && x !== undefined && !isDeepStrictEqual(run.outcome, x.outcome)) return `its execution says ${JSON.stringify(x.outcome)}`;
@@ -52,8 +56,7 @@ function faultIn({ ledger }: Evidence, { task, x, run, outcome, started }: Case)
     case "cancelled":
       return task.cancelled ? null : "nobody cancelled it";
     case "lease_ended":
-      // What vanishes at the provider is noticed by whoever compares.
-      return task.via === "lease" || task.place.faults.some((f) => f.fault === "vanish") ? null : "nobody ended its lease";
+      return task.via === "lease" || (vanishes && foundGone) ? null : "nobody ended its lease";
     case "not_started":
       if (started === true) return "it said that it started";
       if (outcome.reason === "queue_timeout") return task.timeoutMs < patientTimeout ? null : "it had all the time to be started";
