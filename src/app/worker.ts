@@ -34,15 +34,19 @@ export interface WorkerOptions {
 
 /** Parts of a process that works at places; also used to end what runs here without a worker. */
 export async function openWorkerFleet(config: Config, base: Base, driversOf = openDrivers): Promise<{ fleet: WorkerFleet; backends: readonly string[]; close(): Promise<void> }> {
-  const installation = await installationId(base.database.db);
+  const { database, bells, log, who } = base;
+  const installation = await installationId(database.db);
   const drivers = driversOf(config, installation);
-  const notices = openNotices(base.redis, (err) => base.log.warn({ err }, "Redis cannot be reached; listening again when it can"));
+  const notices = openNotices(base.redis, (err) => log.warn({ err }, "Redis cannot be reached; listening again when it can"));
+  const host = await hostIdentity(config.dataDir);
+  const memory = await hostMemory(config.dataDir, installation);
+  const claims = database.beside("worker claims", pools.claims);
   return {
-    fleet: { db: base.database.db, bells: base.bells, log: base.log, who: base.who, installation, host: await hostIdentity(config.dataDir), memory: await hostMemory(config.dataDir, installation), driver: (backend) => drivers.get(backend), notices, progress: new Progress() },
+    fleet: { db: database.db, claims: claims.db, bells, log, who, installation, host, memory, driver: (backend) => drivers.get(backend), notices, progress: new Progress() },
     backends: drivers.backends,
     close: async () => {
       notices.close();
-      await drivers.close();
+      await Promise.all([drivers.close(), claims.close()]);
     },
   };
 }

@@ -10,6 +10,8 @@ export type Db = Pick<PostgresJsDatabase<typeof schema>, "select" | "insert" | "
 
 export interface Database {
   readonly db: Db;
+  /** Another pool, to the same database, whose statements do not wait behind those of this one. To be closed by itself. */
+  beside(name: string, max: number): Database;
   /** Ends the pool; statements under way get `deadlineMs`. */
   close(deadlineMs?: number): Promise<void>;
 }
@@ -32,6 +34,7 @@ export function openDatabase(url: string, options: { name: string; max?: number 
   const client = endingWithConnection(postgres(url, how));
   return {
     db: drizzle(client, { schema }),
+    beside: (name, max) => openDatabase(url, { name, max }),
     close: (deadlineMs = 5000) => client.end({ timeout: deadlineMs / 1000 }),
   };
 }

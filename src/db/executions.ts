@@ -1,8 +1,8 @@
 import { and, desc, eq, getTableColumns, lt, ne, type InferSelectModel, type SQL, sql } from "drizzle-orm";
 import type { Claim } from "../domain/claim.ts";
 import { timing } from "../domain/defaults.ts";
-import { invalid, stale } from "../domain/errors.ts";
-import { type ExecutionEvent, executionRules, type ExecutionState, nextExecution } from "../domain/execution.ts";
+import { invalid, stale, transient } from "../domain/errors.ts";
+import { type ExecutionEvent, executionRules, type ExecutionState, nextExecution, type StreamSizes } from "../domain/execution.ts";
 import { type KillReason, outcomeBeforeStart } from "../domain/outcome.ts";
 import type { CommandInput } from "../domain/request.ts";
 import type { Db } from "./client.ts";
@@ -71,6 +71,9 @@ export async function claimExecution(db: Db, id: string, claim: Claim): Promise<
 /**
  * The one function that changes an execution's state, guarded by state, offer and live claim. What ends it makes its
  * run due in the same statement. Throws `stale` when somebody newer owns the row.
+ *
+ * `kept`: not unless the row has exactly so many bytes of output. Postgres may have taken some back when it crashed (see
+ * output.ts); then this throws `transient`, and whoever attaches next reads them again.
  */
 export async function moveExecution(
   db: Db,
@@ -78,6 +81,7 @@ export async function moveExecution(
   event: Exclude<ExecutionEvent, "claim" | "ask_kill" | "abandon">,
   claim: Claim,
   patch: { readonly [K in keyof Execution]?: Execution[K] | SQL } = {},
+  kept: StreamSizes | null = null,
 ): Promise<Execution> {
   const to = nextExecution(execution.state, event);
   if (to === null) throw stale("execution_moved_on", `execution ${execution.id} is ${execution.state}; ${event} has no meaning there`);
@@ -94,7 +98,8 @@ export async function moveExecution(
     sql`with moved as (
           update executions set ${set.sql}
           where id = ${execution.id} and state = ${execution.state} and offer = ${execution.offer}
-            and claim_token = ${claim.token} and claim_until > clock_timestamp() returning ${columnList}
+            and claim_token = ${claim.token} and claim_until > clock_timestamp()
+            ${kept === null ? sql`` : sql`and stdout_bytes = ${kept.stdout} and stderr_bytes = ${kept.stderr}`} returning ${columnList}
         )${execution.runId === null ? sql`` : runSql(event, to)}
         select * from moved`,
   );
@@ -102,6 +107,9 @@ export async function moveExecution(
   const now = await findExecution(db, execution.id);
   // My own lost answer: nobody else could have brought this offer to that state.
   if (now !== undefined && now.offer === execution.offer && now.state === to && (to === "final" || now.claimToken === claim.token)) return now;
+  if (kept !== null && now?.claimToken === claim.token && (now.stdoutBytes !== kept.stdout || now.stderrBytes !== kept.stderr)) {
+    throw transient("output_taken_back", `the database has ${now.stdoutBytes} and ${now.stderrBytes} bytes of output of execution ${execution.id}, and had taken ${kept.stdout} and ${kept.stderr}: it crashed`);
+  }
   throw stale("execution_moved_on", `execution ${execution.id} is ${now?.state ?? "gone"} with offer ${now?.offer ?? "?"}, not ${execution.state} with ${execution.offer}`);
 }
 

@@ -238,18 +238,3 @@ export async function extendLeaseClaim(db: Db, id: string, claim: Claim): Promis
   );
   return rows.length > 0;
 }
-
-/**
- * Renews an active lease: from now, never past its hard end. Legal until its expiry has been committed, and without an
- * event row: it happens every half minute. A worker renews only while it holds the claim on an execution in it. Gives the new expiry, or null when the lease is not active with this fence.
- */
-export async function renewLease(db: Db, id: string, fence: number, options: { lifeMs?: number; by?: { execution: string; claim: Claim } } = {}): Promise<Date | null> {
-  const { lifeMs = timing.leaseLife, by } = options;
-  const alive = by && sql`exists (select 1 from executions x where x.id = ${by.execution} and x.claim_token = ${by.claim.token} and x.claim_until > clock_timestamp())`;
-  const [row] = await db
-    .update(leases)
-    .set({ expiresAt: sql`least(${inMs(lifeMs)}, max_expires_at)` as never, updatedAt: sql`clock_timestamp()` as never })
-    .where(and(eq(leases.id, id), eq(leases.state, "active"), eq(leases.fence, fence), alive))
-    .returning({ expiresAt: leases.expiresAt });
-  return row?.expiresAt ?? null;
-}

@@ -10,7 +10,7 @@ import { rowsOf } from "./rows.ts";
  * Appends bytes to the durable copy of a stream, exactly at `start` or not at all: the byte count of the execution is
  * compared and set in the same statement. It does not wait for the disk: should Postgres crash before that, count and
  * bytes are back where they were together, the next piece fails, and the bytes are read again at the place, which keeps
- * them. The statement that ends the execution does wait, and with it for all before it. Safe to repeat. Throws `stale` when the claim is not mine any more.
+ * them. The statement that ends the execution compares the counts too, and does wait, with it for all before it. Safe to repeat. Throws `stale` when the claim is not mine any more.
  */
 export async function appendOutput(db: Db, execution: Execution, claim: Claim, stream: StreamName, start: number, bytes: Buffer): Promise<void> {
   const count = sql.identifier(`${stream}_bytes`);

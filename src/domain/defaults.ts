@@ -167,6 +167,8 @@ export const limits = {
 export const pools = {
   /** Connections a process holds to Postgres, at most. */
   postgres: 10,
+  /** More of them, of a worker process, for nothing but keeping its claims. */
+  claims: 2,
   /** Runs a worker process decides at once. */
   runs: 4,
   /** Acquires, realizes and releases a worker process does at once for a backend, each; and as many acquires more that it goes on with by itself. */

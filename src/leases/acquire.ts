@@ -54,7 +54,7 @@ export async function acquireClaimed(fleet: WorkerFleet, { lease, claim }: Claim
 
 async function acquire(fleet: WorkerFleet, driver: Driver, lease: Lease, claim: Claim): Promise<void> {
   using kept = keepClaim(
-    () => extendLeaseClaim(fleet.db, lease.id, claim),
+    () => extendLeaseClaim(fleet.claims, lease.id, claim),
     (err) => fleet.log.error({ err, lease: lease.id }, "could not extend a claim"),
   );
   try {

@@ -76,7 +76,7 @@ function refusal(work: Attempt, spec: CommandSpec): Outcome | null {
 
 /** Ends an execution whose command wrote nothing that anybody could have kept. */
 const finish = (work: Attempt, outcome: Outcome): Promise<void> =>
-  finishExecution(work.fleet, work.lease, work.state.current, work.claim, { outcome, killed: null, dropped: outcome.kind === "lost" ? null : nothingDropped }, work.signal);
+  finishExecution(work.fleet, work.lease, work.state.current, work.claim, { outcome, killed: null, dropped: outcome.kind === "lost" ? null : nothingDropped, kept: null }, work.signal);
 
 async function resolveSpec(work: Attempt): Promise<CommandSpec> {
   const { fleet, lease, session, state } = work;

@@ -53,7 +53,7 @@ async function attempt(fleet: WorkerFleet, execution: Execution, claim: Claim, s
   using kept = keepClaim(
     async (urgent) => {
       const held = { id: execution.id, claim };
-      const news = await (urgent ? extendExecutionClaim(fleet.db, held) : extendTogether(fleet.db, held));
+      const news = await (urgent ? extendExecutionClaim(fleet.claims, held) : extendTogether(fleet.claims, held));
       if (news?.killReason) kill.ask(news.killReason);
       return news !== null;
     },
@@ -115,7 +115,7 @@ async function afterFailure(fleet: WorkerFleet, lease: Lease, execution: Executi
     if (outcome !== null) {
       // A place that vanished around a running command says nothing about the command.
       const killed = outcome.kind === "lost" && work !== undefined ? await work.place.kill(work.caller, timing.killGrace).catch(() => "unverified" as const) : null;
-      await finishExecution(fleet, lease, execution, claim, { outcome, killed, dropped: null });
+      await finishExecution(fleet, lease, execution, claim, { outcome, killed, dropped: null, kept: null });
       return "final";
     }
     fleet.log.warn({ err: error, execution: execution.id, attempt: execution.attempt }, "an attempt at an execution failed; will try again");

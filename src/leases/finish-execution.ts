@@ -11,21 +11,30 @@ export interface Ending {
   readonly killed: Killed | null;
   /** Bytes written but not kept; null when nobody can know. */
   readonly dropped: StreamSizes | null;
+  /** Bytes that were made durable; null where nobody could read them again if they were not any more. */
+  readonly kept: StreamSizes | null;
 }
 
-/** Fixes an execution's outcome for good, and rings whoever waits for it. */
+/** Fixes an execution's outcome for good, and rings whoever waits for it. Throws `transient` when output that was durable is not any more. */
 export async function finishExecution(fleet: Fleet, lease: Lease, execution: Execution, claim: Claim, ending: Ending, signal?: AbortSignal): Promise<void> {
-  const { outcome, killed, dropped } = ending;
+  const { outcome, killed, dropped, kept } = ending;
   const told = outcome.kind === "not_started" ? { stdout: 0, stderr: 0 } : dropped;
   const final = await throughOutage(
     () =>
-      moveExecution(fleet.db, execution, "finish", claim, {
-        outcome,
-        killed,
-        stdoutDropped: told?.stdout ?? null,
-        stderrDropped: told?.stderr ?? null,
-        outputComplete: told !== null && told.stdout === 0 && told.stderr === 0,
-      }),
+      moveExecution(
+        fleet.db,
+        execution,
+        "finish",
+        claim,
+        {
+          outcome,
+          killed,
+          stdoutDropped: told?.stdout ?? null,
+          stderrDropped: told?.stderr ?? null,
+          outputComplete: told !== null && told.stdout === 0 && told.stderr === 0,
+        },
+        kept,
+      ),
     signal === undefined ? {} : { signal },
   );
   fleet.log.info({ execution: final.id, run: final.runId, outcome, killed }, "execution ended");

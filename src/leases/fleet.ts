@@ -16,6 +16,8 @@ export interface Fleet {
 
 /** A process that also works at places. */
 export interface WorkerFleet extends Fleet {
+  /** For what keeps claims alive, and for nothing else: it never waits behind other statements, however many there are. */
+  readonly claims: Db;
   readonly installation: string;
   readonly host: { readonly id: string; readonly name: string };
   /** What this machine remembers of the installation. */

@@ -38,7 +38,7 @@ export async function followToEnd(work: Attempt): Promise<void> {
     const killed = work.kill.reason === null ? null : await killing;
     const ending = await endingOf(work, status, killed);
     // What the record counts and the files do not hold (cut by the command, or by a power failure) will not come any more.
-    await finishExecution(work.fleet, work.lease, work.state.current, work.claim, missing ? { ...ending, dropped: null } : ending, work.signal);
+    await finishExecution(work.fleet, work.lease, work.state.current, work.claim, { ...ending, ...(missing ? { dropped: null } : {}), kept: durable }, work.signal);
     return;
   }
 }

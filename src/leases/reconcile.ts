@@ -63,7 +63,7 @@ export async function noteEndpoint(fleet: WorkerFleet, backend: string, noted: M
 async function reconcileEndpoint(fleet: WorkerFleet, at: ClaimedEndpoint, claim: Claim, stop: AbortSignal): Promise<void> {
   const log = fleet.log.child({ endpoint: at.endpoint, backend: at.backend });
   using kept = keepClaim(
-    () => extendEndpointClaim(fleet.db, at.endpoint, claim),
+    () => extendEndpointClaim(fleet.claims, at.endpoint, claim),
     (err) => log.error({ err }, "could not extend a claim"),
   );
   const signal = AbortSignal.any([kept.lost, stop]);

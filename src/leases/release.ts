@@ -22,7 +22,7 @@ export async function releaseLease(fleet: WorkerFleet, leaseId: string, stop: Ab
   const lease = await claimRelease(fleet.db, leaseId, claim, fleet.who);
   if (lease === null) return;
   using kept = keepClaim(
-    () => extendLeaseClaim(fleet.db, lease.id, claim),
+    () => extendLeaseClaim(fleet.claims, lease.id, claim),
     (err) => fleet.log.error({ err, lease: lease.id }, "could not extend a claim"),
   );
   const signal = AbortSignal.any([kept.lost, stop]);

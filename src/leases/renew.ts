@@ -1,5 +1,6 @@
 import type { Db } from "../db/client.ts";
-import { getLease, type Lease, renewLease } from "../db/leases.ts";
+import { renewLease } from "../db/lease-renewal.ts";
+import { getLease, type Lease } from "../db/leases.ts";
 import { mustBeHeld } from "./ad-hoc.ts";
 
 /**
@@ -11,7 +12,7 @@ export async function renewAdHocLease(db: Db, companyId: string, leaseId: string
   for (;;) {
     const lease = await getLease(db, companyId, leaseId);
     mustBeHeld(lease, "renewed");
-    const expiresAt = await renewLease(db, lease.id, lease.fence);
+    const expiresAt = await renewLease(db, lease);
     if (expiresAt !== null) return { ...lease, expiresAt };
     // It ended while we looked: say what it is now.
   }

@@ -1,7 +1,7 @@
-import { renewLease } from "../db/leases.ts";
 import { timing } from "../domain/defaults.ts";
 import type { Attempt } from "./attempt.ts";
 import { callDriver } from "./call.ts";
+import { renewTogether } from "./extend-together.ts";
 import { providerExpiry } from "./provider-timer.ts";
 
 /**
@@ -12,7 +12,7 @@ export async function stayAlive(work: Attempt): Promise<AsyncDisposable> {
   const { fleet, lease, driver, place, caller, log, signal } = work;
   const renew = async (): Promise<void> => {
     try {
-      const expiresAt = await renewLease(fleet.db, lease.id, lease.fence, { by: { execution: work.state.current.id, claim: work.claim } });
+      const expiresAt = await renewTogether(fleet.db, { id: lease.id, fence: lease.fence, execution: work.state.current.id, claim: work.claim });
       if (expiresAt === null) return;
       await place.beat(caller);
       await callDriver(fleet, driver, lease, signal, (context) => driver.extend(context, { key: lease.resourceKey, handle: lease.handle }, providerExpiry(lease, expiresAt)));

@@ -18,7 +18,7 @@ export async function realizeRun(fleet: WorkerFleet, hostPaths: HostPathSource, 
   const run = await claimStep(fleet.db, runId, "realizing", claim);
   if (run === null) return;
   using kept = keepClaim(
-    () => extendStepClaim(fleet.db, run.id, claim),
+    () => extendStepClaim(fleet.claims, run.id, claim),
     (err) => fleet.log.error({ err, run: run.id }, "could not extend a claim"),
   );
   const signal = AbortSignal.any([kept.lost, stop]);

@@ -11,6 +11,8 @@ import { type Claim, newClaim } from "../../src/domain/claim.ts";
 import { isKind } from "../../src/domain/errors.ts";
 import { type ExecutionState, executionStates, nextExecution } from "../../src/domain/execution.ts";
 import { newId } from "../../src/domain/ids.ts";
+import { type HeldLease, renewLease, renewLeases } from "../../src/db/lease-renewal.ts";
+import { findLease } from "../../src/db/leases.ts";
 import { extendTogether } from "../../src/leases/extend-together.ts";
 import { freshDatabase } from "../support/database.ts";
 import { insertLeaseIn } from "../support/lease-rows.ts";
@@ -32,12 +34,12 @@ afterAll(async () => {
 });
 
 /** An execution in any state, claimed or not. */
-async function executionIn(state: ExecutionState, claim: Claim | null = null, lapsed = false): Promise<Execution> {
+async function executionIn(state: ExecutionState, claim: Claim | null = null, lapsed = false, lease = leaseId): Promise<Execution> {
   const id = newId();
   await database.db.insert(executions).values({
     id,
     companyId,
-    leaseId,
+    leaseId: lease,
     ordinal: 1,
     argv: ["true"],
     state,
@@ -92,6 +94,45 @@ describe("claims and offers", () => {
     await expect(moveExecution(database.db, before, "finish", old, { outcome: { kind: "exited", code: 0 } })).rejects.toMatchObject({ kind: "stale" });
     expect(await extendExecutionClaim(database.db, { id: before.id, claim: old })).toBeNull();
     expect((await readOutput(database.db, before.id, "stdout", 0)).length).toBe(0);
+  });
+
+  it("I4, I5: of many leases renewed in one statement those whose execution I hold are; not past their hard end, not another's, nor one whose row is locked", async () => {
+    const claim = newClaim("me");
+    const soon = new Date(Date.now() + 30_000);
+    const held = async (patch: { expiresAt: Date; maxExpiresAt?: Date }, by: Claim, state: "active" | "releasing" = "active"): Promise<HeldLease> => {
+      const lease = await insertLeaseIn(database.db, companyId, { state, patch });
+      return { id: lease.id, fence: lease.fence, execution: (await executionIn("running", by, false, lease.id)).id, claim };
+    };
+    const [mine, near, locked, others, over, old] = (await Promise.all([
+      held({ expiresAt: soon }, claim),
+      held({ expiresAt: soon, maxExpiresAt: new Date(soon.getTime() + 1000) }, claim),
+      held({ expiresAt: soon }, claim),
+      held({ expiresAt: soon }, newClaim("heir")),
+      held({ expiresAt: soon }, claim, "releasing"),
+      held({ expiresAt: soon }, claim),
+    ])) as [HeldLease, HeldLease, HeldLease, HeldLease, HeldLease, HeldLease];
+    const all = [mine, near, locked, others, over, { ...old, fence: old.fence - 1 }];
+    const renewed = await database.db.transaction(async (tx) => {
+      await tx.execute(sql`select 1 from environment_leases where id = ${locked.id} for update`);
+      return renewLeases(database.db, all);
+    });
+    expect([...renewed.keys()].toSorted()).toEqual([mine.id, near.id].toSorted());
+    expect(renewed.get(near.id)).toEqual(new Date(soon.getTime() + 1000));
+    expect((await findLease(database.db, mine.id))?.expiresAt).toEqual(renewed.get(mine.id));
+    expect(renewed.get(mine.id)?.getTime()).toBeGreaterThan(soon.getTime());
+    for (const lease of [locked, others, over, old]) expect((await findLease(database.db, lease.id))?.expiresAt).toEqual(soon);
+    expect(await renewLease(database.db, others)).toBeNull();
+    expect(await renewLease(database.db, locked)).not.toBeNull();
+  });
+
+  it("I7: does not end with less output than was made durable, nor with more", async () => {
+    const claim = newClaim("me");
+    const execution = await executionIn("running", claim);
+    await appendOutput(database.db, execution, claim, "stdout", 0, Buffer.from("abc"));
+    const end = (stdout: number) => moveExecution(database.db, execution, "finish", claim, { outcome: { kind: "exited", code: 0 } }, { stdout, stderr: 0 });
+    for (const durable of [2, 4]) await expect(end(durable)).rejects.toMatchObject({ kind: "transient", code: "output_taken_back" });
+    expect((await end(3)).state).toBe("final");
+    expect((await end(3)).state).toBe("final");
   });
 
   it("I5: of many claims extended in one statement those that are mine are, with their news; not an heir's, nor one whose row is locked", async () => {

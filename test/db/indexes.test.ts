@@ -9,7 +9,8 @@ import { claimExecution, listExecutions, openExecutions } from "../../src/db/exe
 import { extendExecutionClaim, extendExecutionClaims } from "../../src/db/execution-claims.ts";
 import { forgetGoneHost, goneHosts, listHosts } from "../../src/db/hosts.ts";
 import { claimNextLease } from "../../src/db/lease-claims.ts";
-import { extendLeaseClaim, renewLease } from "../../src/db/leases.ts";
+import { renewLease, renewLeases } from "../../src/db/lease-renewal.ts";
+import { extendLeaseClaim } from "../../src/db/leases.ts";
 import { appendOutput, readOutput } from "../../src/db/output.ts";
 import * as reconcile from "../../src/db/reconcile.ts";
 import { textOrNull } from "../../src/db/rows.ts";
@@ -120,7 +121,8 @@ const loops: Record<string, () => Promise<unknown>> = {
   purgeEnded: () => due.purgeEnded(db, 365 * 24 * 3_600_000),
   claimNextLease: () => claimNextLease(db, { backend: "local", host: newId(), bound: false, binds: true, lapseMs: 0 }, claim, "me"),
   extendLeaseClaim: () => extendLeaseClaim(db, newId(), claim),
-  renewLease: () => renewLease(db, newId(), 1, { by: { execution: newId(), claim } }),
+  renewLease: () => renewLease(db, { id: newId(), fence: 1, execution: newId(), claim }),
+  renewLeases: () => renewLeases(db, Array.from({ length: 100 }, () => ({ id: newId(), fence: 1, execution: newId(), claim }))),
   claimExecution: () => claimExecution(db, newId(), claim),
   extendExecutionClaim: () => extendExecutionClaim(db, { id: newId(), claim }),
   extendExecutionClaims: () => extendExecutionClaims(db, Array.from({ length: 100 }, () => ({ id: newId(), claim }))),

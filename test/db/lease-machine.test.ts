@@ -2,7 +2,8 @@ import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openDatabase, type Database } from "../../src/db/client.ts";
 import { ensureCompany } from "../../src/db/companies.ts";
-import { extendLeaseClaim, findLease, type Lease, listLeaseEvents, moveLease, moveLeases, renewLease } from "../../src/db/leases.ts";
+import { renewLease } from "../../src/db/lease-renewal.ts";
+import { extendLeaseClaim, findLease, type Lease, listLeaseEvents, moveLease, moveLeases } from "../../src/db/leases.ts";
 import { isKind } from "../../src/domain/errors.ts";
 import { isFinalLease, leaseEvents, leaseStates, nextLease } from "../../src/domain/lease.ts";
 import { newClaim } from "../../src/domain/claim.ts";
@@ -96,16 +97,16 @@ describe("claims and fences", () => {
 
   it("I4: a renewal counts from now, is cut at the hard end, and needs the fence", async () => {
     const lease = await insertLeaseIn(database.db, companyId, { state: "active", patch: { maxExpiresAt: new Date(Date.now() + 60_000) } });
-    const granted = await renewLease(database.db, lease.id, lease.fence, { lifeMs: 3_600_000 });
+    const granted = await renewLease(database.db, lease, 3_600_000);
     expect(granted).toEqual(lease.maxExpiresAt);
-    expect(await renewLease(database.db, lease.id, lease.fence - 1)).toBeNull();
+    expect(await renewLease(database.db, { id: lease.id, fence: lease.fence - 1 })).toBeNull();
     const releasing = await insertLeaseIn(database.db, companyId, { state: "releasing" });
-    expect(await renewLease(database.db, releasing.id, releasing.fence)).toBeNull();
+    expect(await renewLease(database.db, releasing)).toBeNull();
   });
 
   it("I4, I5: an expiry decided before a renewal was granted changes nothing", async () => {
     const read = await insertLeaseIn(database.db, companyId, { state: "active", patch: { expiresAt: new Date(Date.now() - 1000) } });
-    const granted = await renewLease(database.db, read.id, read.fence);
+    const granted = await renewLease(database.db, read);
     const expire = (lease: Lease) => moveLease(database.db, lease, { event: "expire", who: "reaper", unlessRenewed: true });
     await expect(expire(read)).rejects.toMatchObject({ kind: "stale" });
     expect(await findLease(database.db, read.id)).toMatchObject({ state: "active", expiresAt: granted });
@@ -125,7 +126,7 @@ describe("claims and fences", () => {
     const [first, second, renewed, locked, further] = await Promise.all(Array.from({ length: 5 }, () => insertLeaseIn(database.db, companyId, { state: "active", patch: { expiresAt: over } }))) as [Lease, Lease, Lease, Lease, Lease];
     const kept = await insertLeaseIn(database.db, companyId, { state: "retained", fence: 7, patch: { expiresAt: over } });
     const all = [first, second, renewed, locked, further, kept, await insertLeaseIn(database.db, companyId, { state: "released" })];
-    await renewLease(database.db, renewed.id, renewed.fence);
+    await renewLease(database.db, renewed);
     await moveLease(database.db, further, { event: "vanish", who: "test" });
     const expire = () => moveLeases(database.db, all, { event: "expire", who: "reaper", why: "late", unlessRenewed: true });
     const moved = await database.db.transaction(async (tx) => {

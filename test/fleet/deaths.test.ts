@@ -1,5 +1,9 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { sql } from "drizzle-orm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openRingingConnection } from "../../queues/connection.ts";
+import { readOutput } from "../../src/db/output.ts";
 import { eventually } from "../support/eventually.ts";
 import { startTestFleet, type TestFleet } from "../support/fleet.ts";
 import { printed, ticker, wholeRun } from "../support/ticker.ts";
@@ -80,6 +84,22 @@ describe("a run survives", () => {
     await fleet.until(run.id, printed(50));
     process.kill(fleet.services.postgres.pid, "SIGKILL");
     await eventually(() => expectWhole(run.id), { timeoutMs: 50_000 });
+  });
+
+  it("I7: what Postgres takes back when it dies, after the last byte was read and before the end is written down", async () => {
+    await fleet.reaper();
+    await fleet.worker();
+    const file = join(fleet.config.dataDir, "go-on");
+    const run = await fleet.submit({ command: ["sh", "-c", `echo everything; until [ -e ${file} ]; do sleep 0.02; done`] });
+    const { execution } = await fleet.until(run.id, printed(0));
+    // As a crash does with commits that did not wait for the disk: count and bytes are back where they were, together.
+    await fleet.base.database.db.execute(sql`with bytes as (delete from execution_output where execution_id = ${execution?.id})
+      update executions set stdout_bytes = 0, first_output_at = null where id = ${execution?.id}`);
+    await writeFile(file, "");
+    const ended = await fleet.ended(run.id);
+    expect(ended.run.outcome).toEqual({ kind: "exited", code: 0 });
+    expect(ended.execution).toMatchObject({ offer: 2, outputComplete: true, stdoutDropped: 0 });
+    expect((await readOutput(fleet.base.database.db, execution?.id ?? "", "stdout", 0)).toString()).toBe("everything\n");
   });
 
   it("I5, I6: SIGSTOP of a worker past its claim, a takeover, and SIGCONT", async () => {

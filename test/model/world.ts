@@ -237,8 +237,10 @@ export class World {
     const driver = this.#drivers.get(host);
     if (driver === undefined) throw new Error(`no host ${host}`);
     const own = processDriver(driver, process, this.#watch);
+    const db = processDatabase(this.#ground.client, process, this.#bug.rewrite ?? ((statement) => statement));
     return {
-      db: processDatabase(this.#ground.client, process, this.#bug.rewrite ?? ((statement) => statement)),
+      db,
+      claims: db,
       bells: this.bag.of(process),
       log: quietLog,
       who: process.who,
