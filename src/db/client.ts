@@ -3,6 +3,7 @@ import postgres from "postgres";
 import { pools, timing } from "../domain/defaults.ts";
 import { endingWithConnection } from "./begin.ts";
 import { connector } from "./connector.ts";
+import { preparing } from "./prepared.ts";
 import * as schema from "./schema.ts";
 
 /** A database or an open transaction; functions of this room take either. */
@@ -31,7 +32,7 @@ export function openDatabase(url: string, options: { name: string; max?: number 
     connection: { application_name: `leasehold ${options.name}`, idle_in_transaction_session_timeout: timing.idleTransaction },
     onnotice: () => {},
   };
-  const client = endingWithConnection(postgres(url, how));
+  const client = endingWithConnection(preparing(postgres(url, how)));
   return {
     db: drizzle(client, { schema }),
     beside: (name, max) => openDatabase(url, { name, max }),

@@ -4,7 +4,7 @@ import type { Db } from "./client.ts";
 import { isSilentSql } from "./hosts.ts";
 import type { Lease } from "./leases.ts";
 import { deadlinesHold } from "./installation.ts";
-import { decode, rowsOf, textOrNull } from "./rows.ts";
+import { columnsOf, decode, rowsOf, textOrNull } from "./rows.ts";
 import { hostKeySql, leases, nobodySql } from "./schema.ts";
 import type { Served } from "./workers.ts";
 
@@ -132,7 +132,7 @@ export async function waitingAcquires(db: Db, served: readonly Served[]): Promis
 }
 
 const leasesWhere = async (db: Db, where: SQL, order: SQL): Promise<Lease[]> =>
-  (await rowsOf(db, sql`select * from environment_leases where ${where} order by ${order} limit ${batch}`)).map((r) => decode(leases, r));
+  (await rowsOf(db, sql`select ${columnsOf(leases)} from environment_leases where ${where} order by ${order} limit ${batch}`)).map((r) => decode(leases, r));
 
 /** Active and retained leases whose time is over. */
 export const expiredLeases = (db: Db): Promise<Lease[]> =>
@@ -153,7 +153,7 @@ export const unacquiredLeases = (db: Db): Promise<Lease[]> =>
 export async function abandonedReleases(db: Db): Promise<{ lease: Lease; why: string }[]> {
   const rows = await rowsOf(
     db,
-    sql`select l.*, case
+    sql`select ${columnsOf(leases, "l")}, case
           when l.host is not null and ${isSilentSql(sql`l.host`)} then 'host_lost'
           when not exists (select 1 from workers w where l.backend = any(w.backends) and (l.host is null or w.host = l.host) and w.beat_at > ${at(-timing.workerLife)}) then 'not_served'
           else 'not_released' end as why

@@ -6,7 +6,7 @@ import { isFinalLease, type LeaseEvent, type LeaseState, nextLease } from "../do
 import type { Claim } from "../domain/claim.ts";
 import type { Db } from "./client.ts";
 import { isOutage, throughOutage } from "./retry.ts";
-import { Assignments, decode, inMs, rowsOf } from "./rows.ts";
+import { Assignments, columnsOf, decode, inMs, rowsOf } from "./rows.ts";
 import { wakeRunSql, wakeRunsSql } from "./wake.ts";
 import { leaseEvents, leases } from "./schema.ts";
 
@@ -79,7 +79,7 @@ function moveStatement(lease: Lease, move: LeaseMove, next: Next, eventId: strin
   const wakes = lease.runId !== null && changesForRun(lease.state, next.to);
   return sql`
     with ${move.onlyWith === undefined ? sql`` : sql`along as (${move.onlyWith}), `}moved as (
-      update environment_leases l set ${set} where l.id = ${lease.id} and l.fence = ${lease.fence} and ${guard} returning l.*
+      update environment_leases l set ${set} where l.id = ${lease.id} and l.fence = ${lease.fence} and ${guard} returning ${columnsOf(leases, "l")}
     ), noted as (
       insert into lease_events (id, lease_id, event, from_state, to_state, fence, who, why)
       select ${eventId}::uuid, id, ${move.event}, ${lease.state}, status, fence, ${move.who}, ${move.why ?? null} from moved
@@ -114,7 +114,7 @@ function moveManyStatement(alike: readonly [Lease, ...Lease[]], move: LeaseMove,
       select l.id from unnest(${column(alike.map((l) => l.id))}::uuid[], ${column(alike.map((l) => l.fence))}::int[]) as a (id, fence)
       join environment_leases l on l.id = a.id and l.fence = a.fence where ${guard} for no key update of l skip locked
     ), moved as (
-      update environment_leases l set ${set} where l.id = any(array(select id from asked)) returning l.*
+      update environment_leases l set ${set} where l.id = any(array(select id from asked)) returning ${columnsOf(leases, "l")}
     ), noted as (
       insert into lease_events (id, lease_id, event, from_state, to_state, fence, who, why)
       select a.event, m.id, ${move.event}, ${from}, m.status, m.fence, ${move.who}, ${move.why ?? null}
@@ -186,7 +186,7 @@ const isBeforeEnd = (state: LeaseState): boolean => state === "requested" || sta
 
 /** The row, if the event with this id was committed by an earlier try whose answer was lost. */
 async function moved(db: Db, leaseId: string, eventId: string): Promise<Lease | undefined> {
-  const [row] = await rowsOf(db, sql`select l.* from environment_leases l join lease_events e on e.lease_id = l.id where l.id = ${leaseId} and e.id = ${eventId}`);
+  const [row] = await rowsOf(db, sql`select ${columnsOf(leases, "l")} from environment_leases l join lease_events e on e.lease_id = l.id where l.id = ${leaseId} and e.id = ${eventId}`);
   return row === undefined ? undefined : decode(leases, row);
 }
 

@@ -3,7 +3,7 @@ import { pools, timing } from "../domain/defaults.ts";
 import type { Db } from "./client.ts";
 import type { Lease } from "./leases.ts";
 import { isDrainingSql } from "./hosts.ts";
-import { decode, rowsOf } from "./rows.ts";
+import { columnsOf, decode, rowsOf } from "./rows.ts";
 import { environmentKeySql, hostKeySql, leases, nobodySql, ownsSlotSql } from "./schema.ts";
 
 /**
@@ -62,7 +62,7 @@ const distinct = (name: SQL, column: SQL, where: SQL): SQL => sql`${name} (key) 
 export async function nextBegun(db: Db, scope: AcquireScope): Promise<Lease | null> {
   const [row] = await rowsOf(
     db,
-    sql`select l.* from environment_leases l where l.backend = ${scope.backend} and ${hostKeySql} = ${hostOf(scope)} and l.status = 'acquiring' and ${takesNew(scope)}
+    sql`select ${columnsOf(leases, "l")} from environment_leases l where l.backend = ${scope.backend} and ${hostKeySql} = ${hostOf(scope)} and l.status = 'acquiring' and ${takesNew(scope)}
           and coalesce(l.due_at, l.requested_at) <= (select clock_timestamp())
           and (l.claim_until is null or l.claim_until < clock_timestamp() - make_interval(secs => ${scope.lapseMs / 1000}))
         order by coalesce(l.due_at, l.requested_at) limit 1`,
@@ -93,7 +93,7 @@ export async function nextWaiting(db: Db, scope: AcquireScope): Promise<NextLeas
   const [row] = await rowsOf(
     db,
     sql`with recursive ${distinct(sql`companies_waiting`, sql`l.company_id`, waits(scope))}
-        select w.*, c.turn, (c.max_leases is not null or next.max_leases is not null) as limited
+        select ${columnsOf(leases, "w")}, c.turn, (c.max_leases is not null or next.max_leases is not null) as limited
         from (
           select k.id, k.max_leases, t.turn from companies_waiting join companies k on k.id = companies_waiting.key
           left join acquire_turns t on t.backend = ${scope.backend} and t.company_id = k.id

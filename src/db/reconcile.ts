@@ -5,7 +5,7 @@ import type { LeaseState } from "../domain/lease.ts";
 import type { Finding, FindingKind, LeaseOfKey, Resource } from "../domain/reconcile.ts";
 import type { Db } from "./client.ts";
 import type { Lease } from "./leases.ts";
-import { decode, inMs, rowsOf, textOrNull } from "./rows.ts";
+import { columnsOf, decode, inMs, rowsOf, textOrNull } from "./rows.ts";
 import { hostSql, leases, openSql } from "./schema.ts";
 
 /** An endpoint of a provider as workers know it. */
@@ -199,7 +199,7 @@ export async function insertOrphan(db: Db, { endpoint, backend, host }: Endpoint
           where ${mayAct(endpoint, claim)}
             and not exists (select 1 from environment_leases o where o.id = ${key} and ${openSql})
             and not ${wasForgotten(sql`${company}::uuid`, sql`${key}::uuid`)}
-          on conflict do nothing returning *
+          on conflict do nothing returning ${columnsOf(leases)}
         ), noted as (
           insert into lease_events (id, lease_id, event, from_state, to_state, fence, who, why)
           select ${eventId}::uuid, id, 'orphan', null, status, fence, ${who}, failure_reason from made
@@ -214,7 +214,7 @@ export async function missingLeases(db: Db, { endpoint, backend, host, began }: 
   const seen = JSON.stringify(listed.map(({ key, providerLeaseId }) => ({ key, name: providerLeaseId })));
   const rows = await rowsOf(
     db,
-    sql`select l.*, count(*) over ()::int as total from environment_leases l
+    sql`select ${columnsOf(leases, "l")}, count(*) over ()::int as total from environment_leases l
         where l.backend = ${backend} and ${hostSql} = ${host ?? noHost} and ${openSql} and l.status in ('active', 'retained')
           and l.endpoint = ${endpoint} and l.acquired_at < ${began}::timestamptz
           and not exists (select 1 from jsonb_to_recordset(${seen}::jsonb) as s (key uuid, name text) where s.key = l.resource_key and s.name = coalesce(l.provider_lease_id, ''))

@@ -6,7 +6,7 @@ import { newId } from "../domain/ids.ts";
 import type { RunRequest } from "../domain/request.ts";
 import { phaseTime, type RunPhase } from "../domain/run.ts";
 import type { Db } from "./client.ts";
-import { Assignments, decode, inMs, rowsOf } from "./rows.ts";
+import { Assignments, columnsOf, decode, inMs, rowsOf } from "./rows.ts";
 import { executions, leases, runs } from "./schema.ts";
 import type { Lease } from "./leases.ts";
 import { type Execution, executionColumns } from "./executions.ts";
@@ -117,7 +117,7 @@ export async function moveRun(db: Db, run: Run, to: RunPhase, patch: { readonly 
     if (to === "ended") set.set("ended_at", sql`clock_timestamp()`);
   }
   set.patch(runs, patch);
-  const [row] = await rowsOf(db, sql`update runs set ${set.sql} where id = ${run.id} and version = ${run.version} and phase = ${run.phase} returning *`);
+  const [row] = await rowsOf(db, sql`update runs set ${set.sql} where id = ${run.id} and version = ${run.version} and phase = ${run.phase} returning ${columnsOf(runs)}`);
   if (row === undefined) throw stale("run_moved_on", `run ${run.id} has moved on from version ${run.version}`);
   return decode(runs, row);
 }
@@ -132,7 +132,7 @@ export async function requestCancel(db: Db, companyId: string, runId: string): P
   const [row] = await rowsOf(
     db,
     sql`update runs set cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()), due_at = clock_timestamp(), version = version + 1
-        where id = ${runId} and company_id = ${companyId} and phase <> 'ended' returning *`,
+        where id = ${runId} and company_id = ${companyId} and phase <> 'ended' returning ${columnsOf(runs)}`,
   );
   if (row !== undefined) return decode(runs, row);
   return (await getSituation(db, companyId, runId)).run;
@@ -145,7 +145,7 @@ export async function claimStep(db: Db, runId: string, phase: RunPhase, claim: C
     sql`update runs set claim_owner = ${claim.owner}, claim_token = ${claim.token}, claim_until = ${inMs(timing.claim)}, due_at = ${inMs(timing.claim)},
           offer = offer + 1, attempt = attempt + 1
         where id = ${runId} and phase = ${phase} and (claim_until is null or claim_until < clock_timestamp())
-          and (step_after is null or step_after <= clock_timestamp()) returning *`,
+          and (step_after is null or step_after <= clock_timestamp()) returning ${columnsOf(runs)}`,
   );
   return row === undefined ? null : decode(runs, row);
 }

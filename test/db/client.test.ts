@@ -118,3 +118,26 @@ describe("I13: a connection", () => {
     }
   });
 });
+
+describe("statements with parameters", () => {
+  const namesOf = async (at: string): Promise<number> => {
+    const database = openDatabase(at, { name: "test", max: 1 });
+    try {
+      for (const n of [1, 2, 3]) await rowsOf(database.db, sql`select ${n}::int as n`);
+      await database.db.transaction((tx) => rowsOf(tx, sql`select ${4}::int as n`));
+      const [row] = await rowsOf(database.db, sql`select count(*)::int as n, sum(generic_plans + custom_plans)::int as plans from pg_prepared_statements where statement like 'select $1::int%'`);
+      if (row?.["n"] === 1) expect(row["plans"]).toBe(4);
+      return Number(row?.["n"]);
+    } finally {
+      await database.close();
+    }
+  };
+
+  it("are prepared once per connection, in transactions too", async () => {
+    expect(await namesOf(url)).toBe(1);
+  });
+
+  it("are not where the URL says so", async () => {
+    expect(await namesOf(`${url}?prepare=false`)).toBe(0);
+  });
+});
