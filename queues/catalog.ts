@@ -27,10 +27,10 @@ export type RunSubmission = z.input<typeof runSubmission>;
 const stepPayload = z.strictObject({ v: z.literal(1), id: z.uuid(), offer: z.number().int() });
 
 /** Says that a lease of the backend may be due. */
-export const acquireBell = z.strictObject({ v: z.literal(1) });
+const acquireBell = z.strictObject({ v: z.literal(1) });
 
 /** Asks a worker of the backend to look at a place. Rides on the queue of acquires: who makes places there can look at one. */
-export const probeQuestion = z.strictObject({
+const probeQuestion = z.strictObject({
   v: z.literal(1),
   probe: z.strictObject({
     /** Names the channel on which the answer is said. */

@@ -1,4 +1,5 @@
 import { Redis, type RedisOptions } from "ioredis";
+import { timing } from "../src/domain/defaults.ts";
 
 /** Back after an outage within a second or two, not after BullMQ's twenty. */
 const retryStrategy = (times: number): number => Math.min(100 * 2 ** Math.min(times, 5), 1500);
@@ -20,7 +21,7 @@ export function openPatientConnection(address: RedisAddress, onError: (error: Er
 }
 
 function open(address: RedisAddress, options: Omit<RedisOptions, "replyMapping">, onError: (error: Error) => void): Redis {
-  const redis: Redis = new Redis(address.url, { retryStrategy, reconnectOnError, connectTimeout: 5000, ...options });
+  const redis: Redis = new Redis(address.url, { retryStrategy, reconnectOnError, connectTimeout: timing.connect, ...options });
   // Without a listener for its whole life, a lost connection would end the process.
   redis.on("error", onError);
   return redis;

@@ -30,8 +30,8 @@ export function openWorkers(address: RedisAddress, intakes: readonly Intake[], l
       prefix: address.prefix,
       concurrency,
       // A lost lock is only another bell: claims in Postgres decide who works. Short, so that a dead worker's bell rings again soon.
-      lockDuration: 10_000,
-      stalledInterval: 5000,
+      lockDuration: timing.jobLock,
+      stalledInterval: timing.jobLock / 2,
       maxStalledCount: 100,
       drainDelay: 5,
       runRetryDelay: timing.queueRetry,

@@ -1,7 +1,5 @@
 import type postgres from "postgres";
-
-/** How long a transaction whose session is dying waits for its connection to close. Milliseconds. */
-const dying = 1000;
+import { timing } from "../domain/defaults.ts";
 
 /** Errors after which a session is not there any more, or is about to end: SQLSTATEs that are fatal, and the driver's own words. */
 const endsSession = /^(CONNECTION_\w+|ECONN\w+|EPIPE|ETIMEDOUT|08\w{3}|57P0\d|25P0[34])$/;
@@ -38,7 +36,7 @@ export function endingWithConnection<T extends postgres.Sql>(client: T): T {
 
 /** Whether the connection has closed, or does now. */
 async function closes(state: { readonly over: boolean }, error: unknown): Promise<boolean> {
-  for (const until = performance.now() + dying; !state.over && isFatal(error) && performance.now() < until; ) {
+  for (const until = performance.now() + timing.sessionEnd; !state.over && isFatal(error) && performance.now() < until; ) {
     await new Promise((resolve) => setImmediate(resolve));
   }
   return state.over;

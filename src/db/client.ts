@@ -21,7 +21,7 @@ export interface Database {
 export function openDatabase(url: string, options: { name: string; max?: number }): Database {
   const how = {
     max: options.max ?? pools.postgres,
-    connect_timeout: 5,
+    connect_timeout: timing.connect / 1000,
     // The driver asks for the array types on each new connection, and ends the process when the connection is lost over that.
     fetch_types: false,
     idle_timeout: 60,

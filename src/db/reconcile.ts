@@ -22,7 +22,7 @@ export interface ClaimedEndpoint extends Endpoint {
   readonly began: string;
 }
 
-export const noHost = "00000000-0000-0000-0000-000000000000";
+const noHost = "00000000-0000-0000-0000-000000000000";
 
 /** Makes the endpoint's row, due at once, or says anew who lists it. */
 export async function noteEndpoint(db: Db, { endpoint, backend, host }: Endpoint): Promise<void> {

@@ -66,6 +66,12 @@ export const timing = {
   idleTransaction: 10 * second,
   /** When a request to the API is not answered for this long, the database is looked at: if that hangs, the caller is told to come again. */
   request: 8 * second,
+  /** A transaction whose session is dying waits this long for its connection to close. */
+  sessionEnd: second,
+  /** Longest time to connect to Postgres or Redis. */
+  connect: 5 * second,
+  /** A job whose worker did not say for this long that it is at it is given to another, looked for every half of it: a dead worker's bell rings again. */
+  jobLock: 10 * second,
   /** A worker that Redis gave an error asks again after this. */
   queueRetry: second,
   /** A bell that Redis does not take within this is left to the reaper. */

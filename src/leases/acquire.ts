@@ -7,6 +7,7 @@ import { attempts, backoff, timing } from "../domain/defaults.ts";
 import { isKind, LeaseholdError, reasonOf } from "../domain/errors.ts";
 import type { Driver } from "../drivers/driver.ts";
 import { callDriver } from "./call.ts";
+import { endpointOf } from "./endpoint-of.ts";
 import type { WorkerFleet } from "./fleet.ts";
 import { inLine } from "./in-line.ts";
 import { keepClaim } from "./keep-claim.ts";
@@ -23,7 +24,7 @@ export function nextLeases(fleet: WorkerFleet, backend: string, bound: boolean):
       bound,
       binds: driver.facts.placement === "host",
       // Without it the lease is never said to have vanished; whether it can be acquired is the driver's to say.
-      endpoint: (await driver.inventory?.endpoint().catch(() => null)) ?? null,
+      endpoint: await endpointOf(driver).catch(() => null),
       lapseMs: driver.facts.fencing === "clock" ? driver.facts.callTimeoutMs : 0,
     };
     const lease = await claimNextLease(fleet.db, scope, claim, fleet.who);

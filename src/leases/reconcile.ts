@@ -26,6 +26,7 @@ import { isId, newId } from "../domain/ids.ts";
 import { type Finding, findingsOf, type LeaseOfKey, type Resource } from "../domain/reconcile.ts";
 import type { Driver, Inventory } from "../drivers/driver.ts";
 import { callDriver } from "./call.ts";
+import { endpointOf } from "./endpoint-of.ts";
 import { checkDatabase } from "./check-database.ts";
 import type { WorkerFleet } from "./fleet.ts";
 import { keepClaim } from "./keep-claim.ts";
@@ -50,11 +51,11 @@ const listingHost = (fleet: WorkerFleet, backend: string): string | null => (fle
 /** Sees to it that the place of a backend has a row, and keeps in `noted` which place it is. */
 export async function noteEndpoint(fleet: WorkerFleet, backend: string, noted: Map<string, string>): Promise<void> {
   const driver = fleet.driver(backend);
-  const endpoint = await driver.inventory?.endpoint().catch((err: unknown) => {
+  const endpoint = await endpointOf(driver).catch((err: unknown) => {
     fleet.log.warn({ err, backend }, "cannot tell which place this is");
-    return undefined;
+    return null;
   });
-  if (endpoint === undefined || noted.get(backend) === endpoint) return;
+  if (endpoint === null || noted.get(backend) === endpoint) return;
   await noteRow(fleet.db, { endpoint, backend, host: listingHost(fleet, backend) });
   noted.set(backend, endpoint);
 }

@@ -93,5 +93,3 @@ export function directoryLeases({ provider, root, installation, mode, prune: pru
     },
   };
 }
-
-export type DirectoryLeases = ReturnType<typeof directoryLeases>;
