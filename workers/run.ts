@@ -17,6 +17,7 @@ import { outcomeOf, payloadOf } from "./outcome.ts";
 export function runJob(fleet: Fleet, bells: QueueBells) {
   return async (job: Job, token: string | undefined): Promise<string> => {
     if (isNewer(job.data) && !isBell(job.data)) return leaveToNewer(job, token, fleet.log);
+    if (isBackFromSteps(job)) return "its steps are done";
     const runId = isBell(job.data) ? payloadOf(runBell, job).run : await accept(fleet, job, token, payloadOf(runSubmission, job));
     if (runId === null) return "accepted";
     const advanced = await outcomeOf(fleet.log, () => advanceRun(fleet, runId));
@@ -27,6 +28,12 @@ export function runJob(fleet: Fleet, bells: QueueBells) {
     return advanced.steps.map((s) => s.verb).join(", ");
   };
 }
+
+/**
+ * Whether the job comes here again because its steps are done: each of them has led to the next decision already. One that is
+ * offered again because its worker died, or that an operator retries, is a bell like any other.
+ */
+const isBackFromSteps = (job: Job): boolean => isBell(job.data) && job.attemptsStarted > 1 && job.attemptsMade === 0 && job.stalledCounter === 0;
 
 /**
  * Writes a submission down. Until that has worked the job is the only copy: unless it can never work, it is put back and

@@ -49,6 +49,7 @@ export async function advanceRun(fleet: Fleet, runId: string): Promise<Advanced>
     }
     // Who works on the execution rings when it has ended; until then the run stays due and asks again now and then.
     if (move.kind === "kill") return { ended: false, steps };
+    if (move.kind === "end") return { ended: true, steps };
   }
 }
 
