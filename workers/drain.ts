@@ -1,4 +1,3 @@
-import { pools } from "../src/domain/defaults.ts";
 import { acquireClaimed, nextLeases } from "../src/leases/acquire.ts";
 import type { WorkerFleet } from "../src/leases/fleet.ts";
 import { ofNoJob } from "./onward.ts";
@@ -13,9 +12,9 @@ export interface Drain {
 
 /**
  * Drains on demand, and by itself each time a lease of the backend has got on in this process: a company that has as many on
- * their way as it may gets its next one then. `stop` ends all that at the next lease.
+ * their way as it may gets its next one then, at most `most` at once. `stop` ends all that at the next lease.
  */
-export function openDrain(fleet: WorkerFleet, backend: string, bound: boolean, stop: AbortSignal): Drain {
+export function openDrain(fleet: WorkerFleet, backend: string, bound: boolean, most: number, stop: AbortSignal): Drain {
   const alone = new Set<Promise<unknown>>();
   const next = nextLeases(fleet, backend, bound);
   const take = async (): Promise<number> => {
@@ -29,7 +28,7 @@ export function openDrain(fleet: WorkerFleet, backend: string, bound: boolean, s
     return taken;
   };
   fleet.progress.onProgress((where) => {
-    if (where !== backend || bound || stop.aborted || alone.size >= pools.steps) return;
+    if (where !== backend || bound || stop.aborted || alone.size >= most) return;
     const one = ofNoJob(take)
       .catch((err: unknown) => fleet.log.warn({ err, backend }, "could not look for the next lease; the reaper will ring"))
       .finally(() => alone.delete(one));

@@ -11,6 +11,7 @@ import { catalog, verbs } from "../../queues/catalog.ts";
 import { evictionWarning, mustTakeWrites, openPatientConnection } from "../../queues/connection.ts";
 import { openNotices } from "../../queues/notices.ts";
 import { openProbes } from "../../queues/probes.ts";
+import { atStart } from "./at-start.ts";
 import { openBase } from "./base.ts";
 import { checkSchema } from "./check-schema.ts";
 import { configCheck, openDrivers } from "./drivers.ts";
@@ -21,7 +22,7 @@ export async function runApi(config: Config): Promise<void> {
   const told = untilTold();
   const base = openBase(config, "api");
   await checkSchema(base);
-  const drivers = openDrivers(config, await installationId(base.database.db));
+  const drivers = openDrivers(config, await atStart(() => installationId(base.database.db)));
   const notices = openNotices(base.redis, (err) => base.log.warn({ err }, "Redis cannot be reached; listening again when it can"));
   const probes = openProbes(base.redis, base.log);
   const redis = openPatientConnection(base.redis, () => {});

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Db } from "../db/client.ts";
 import { beatWorker, removeWorker, type Word, type WorkerRow } from "../db/workers.ts";
 import { timing } from "../domain/defaults.ts";
+import { atStart } from "./at-start.ts";
 import { leaveMark, refuseCopy, strangers } from "./copied-directory.ts";
 
 /** A worker as the fleet sees it. */
@@ -18,7 +19,7 @@ export interface Presence {
  */
 export async function bePresent(db: Db, log: Logger, dataDir: string, row: WorkerRow): Promise<Presence> {
   const unmark = await leaveMark(dataDir, row.id);
-  let last = await beatWorker(db, row);
+  let last = await atStart(() => beatWorker(db, row));
   let hear: (word: Word) => void = () => {};
   const told = new Set<string>();
   let under: Promise<void> | null = null;
@@ -48,7 +49,7 @@ export async function bePresent(db: Db, log: Logger, dataDir: string, row: Worke
     await unmark().catch(() => {});
   };
   try {
-    await refuseCopy(db, dataDir, row.host, row.id);
+    await atStart(() => refuseCopy(db, dataDir, row.host, row.id));
   } catch (error) {
     await leave();
     throw error;

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import type { Config } from "../config.ts";
 import { installationId } from "../db/installation.ts";
 import { pools, timing } from "../domain/defaults.ts";
@@ -17,6 +18,7 @@ import { realizeJob } from "../../workers/realize.ts";
 import { openReconciler } from "../../workers/reconciler.ts";
 import { releaseJob } from "../../workers/release.ts";
 import { runJob } from "../../workers/run.ts";
+import { atStart } from "./at-start.ts";
 import { type Base, openBase } from "./base.ts";
 import { checkSchema } from "./check-schema.ts";
 import { openDrivers } from "./drivers.ts";
@@ -35,7 +37,7 @@ export interface WorkerOptions {
 /** Parts of a process that works at places; also used to end what runs here without a worker. */
 export async function openWorkerFleet(config: Config, base: Base, driversOf = openDrivers): Promise<{ fleet: WorkerFleet; backends: readonly string[]; close(): Promise<void> }> {
   const { database, bells, log, who } = base;
-  const installation = await installationId(database.db);
+  const installation = await atStart(() => installationId(database.db));
   const drivers = driversOf(config, installation);
   const notices = openNotices(base.redis, (err) => log.warn({ err }, "Redis cannot be reached; listening again when it can"));
   const host = await hostIdentity(config.dataDir);
@@ -117,17 +119,19 @@ function intakes(config: Config, options: WorkerOptions, base: Base, fleet: Work
   const hostPaths = allowedHostPaths(config.workspacePaths, config.dataDir);
   const perBackend = options.backends.flatMap((backend): Intake[] => {
     const bound = fleet.driver(backend).facts.placement === "host" ? fleet.host.id : null;
+    // What is done on this machine itself is done by its processors: more at once only makes each take longer, whoever's turn it is.
+    const steps = bound === null ? pools.steps : Math.max(1, availableParallelism() - 1);
     const acquire = (host: string | null): Intake => {
-      const drain = openDrain(fleet, backend, host !== null, detach);
+      const drain = openDrain(fleet, backend, host !== null, steps, detach);
       drains.push(drain);
-      return { queue: catalog.acquire.queue(backend, host), concurrency: pools.steps, processor: acquireJob(fleet, base.bells, backend, drain, giveUp) };
+      return { queue: catalog.acquire.queue(backend, host), concurrency: steps, processor: acquireJob(fleet, base.bells, backend, drain, giveUp) };
     };
     return [
       acquire(null),
       ...(bound === null ? [] : [acquire(bound)]),
-      { queue: catalog.realize.queue(backend, bound), concurrency: pools.steps, processor: realizeJob(fleet, hostPaths, detach) },
-      { queue: catalog.execute.queue(backend, bound), concurrency: executions, processor: executeJob(fleet, detach) },
-      { queue: catalog.release.queue(backend, bound), concurrency: pools.steps, processor: releaseJob(fleet, giveUp) },
+      { queue: catalog.realize.queue(backend, bound), concurrency: steps, processor: realizeJob(fleet, hostPaths, detach) },
+      { queue: catalog.execute.queue(backend, bound), concurrency: executions, processor: executeJob(fleet, detach, steps) },
+      { queue: catalog.release.queue(backend, bound), concurrency: steps, processor: releaseJob(fleet, giveUp) },
     ];
   });
   return [{ queue: catalog.run.queue(), concurrency: pools.runs, processor: runJob(fleet, base.bells) }, ...perBackend];

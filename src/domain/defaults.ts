@@ -68,6 +68,8 @@ export const timing = {
   request: 8 * second,
   /** A transaction whose session is dying waits this long for its connection to close. */
   sessionEnd: second,
+  /** A process that starts waits this long for a database that is away, then gives up. */
+  start: 30 * second,
   /** Longest time to connect to Postgres or Redis. */
   connect: 5 * second,
   /** A job whose worker did not say for this long that it is at it is given to another, looked for every half of it: a dead worker's bell rings again. */
@@ -176,11 +178,14 @@ export const pools = {
   /** More of them, of a worker process, for nothing but keeping its claims. */
   claims: 2,
   /** Runs a worker process decides at once. */
-  runs: 4,
-  /** Acquires, realizes and releases a worker process does at once for a backend, each; and as many acquires more that it goes on with by itself. */
+  runs: 2,
+  /**
+   * Acquires, realizes and releases a worker process does at once for a backend, each, and executions it begins at once; and as
+   * many acquires more that it goes on with by itself. For backends of its own machine: as many as that has processors, less one.
+   */
   steps: 8,
   /** Leases of a backend that a company may have waiting for a worker to start their command or give them back, for each worker process there: with as many it gets no further one. */
-  onTheirWay: 8,
+  onTheirWay: 2,
   /** Executions a worker process follows at once. */
   executions: 100,
 } as const;

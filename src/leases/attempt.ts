@@ -22,6 +22,8 @@ export interface Attempt {
   readonly caller: Caller;
   readonly kill: KillSwitch;
   readonly kept: KeptClaim;
+  /** To be called once the command runs and is followed: what comes costs little until it ends, and the next one may be begun. */
+  readonly begun: () => void;
   /** Fires when this worker has to let go. */
   readonly signal: AbortSignal;
   /** The row as this attempt last left it. */

@@ -17,6 +17,7 @@ import type { WorkerFleet } from "./fleet.ts";
 import { keepClaim } from "./keep-claim.ts";
 import { KillSwitch } from "./kill-switch.ts";
 import type { Attempt } from "./attempt.ts";
+import type { Turns } from "./turns.ts";
 
 /** `elsewhere`: it has ended, or somebody alive is at it. `later`: given back, to be taken up again when it is due. */
 export type ExecuteResult = "final" | "elsewhere" | "detached" | "later";
@@ -27,9 +28,12 @@ export type ExecuteResult = "final" | "elsewhere" | "detached" | "later";
  *
  * A claim lost on the way (an outage, a long pause of this process) is asked for again once; if somebody else has it by
  * then, this worker leaves without touching anything (I5).
+ *
+ * `turns`: how many may be begun at once, from the claim until the command runs and is followed.
  */
-export async function execute(fleet: WorkerFleet, executionId: string, stop: AbortSignal): Promise<ExecuteResult> {
+export async function execute(fleet: WorkerFleet, executionId: string, stop: AbortSignal, turns?: Turns): Promise<ExecuteResult> {
   for (;;) {
+    using turn = await turns?.();
     if (stop.aborted) return "detached";
     const claim = newClaim(fleet.who);
     const execution = await throughOutage(() => claimExecution(fleet.db, executionId, claim), { signal: stop }).catch((error: unknown) => {
@@ -41,13 +45,13 @@ export async function execute(fleet: WorkerFleet, executionId: string, stop: Abo
       const now = await findExecution(fleet.db, executionId);
       return now === undefined || now.state === "final" ? "final" : "elsewhere";
     }
-    const result = await attempt(fleet, execution, claim, stop);
+    const result = await attempt(fleet, execution, claim, stop, () => turn?.over());
     if (result !== "lost_claim") return result;
     fleet.log.warn({ execution: executionId, offer: execution.offer }, "lost the claim on an execution");
   }
 }
 
-async function attempt(fleet: WorkerFleet, execution: Execution, claim: Claim, stop: AbortSignal): Promise<ExecuteResult | "lost_claim"> {
+async function attempt(fleet: WorkerFleet, execution: Execution, claim: Claim, stop: AbortSignal, begun: () => void): Promise<ExecuteResult | "lost_claim"> {
   const kill = new KillSwitch();
   if (execution.killReason !== null) kill.ask(execution.killReason);
   using kept = keepClaim(
@@ -74,7 +78,7 @@ async function attempt(fleet: WorkerFleet, execution: Execution, claim: Claim, s
     signal.throwIfAborted();
     const session = await callDriver(fleet, driver, lease, signal, (context) => driver.session(context, { key: lease.resourceKey, handle: lease.handle }));
     const place = executionPlace(session, execution.id);
-    work = { fleet, log, driver, lease, session, place, claim, caller: { fence: lease.fence, offer: execution.offer }, kill, kept, signal, state };
+    work = { fleet, log, driver, lease, session, place, claim, caller: { fence: lease.fence, offer: execution.offer }, kill, kept, begun, signal, state };
     if (await bringToRunning(work)) await followToEnd(work);
     return "final";
   } catch (error) {

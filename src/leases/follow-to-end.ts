@@ -59,6 +59,7 @@ function killWhenAsked(work: Attempt, broken: AbortController): Promise<Killed> 
 async function followOnce(work: Attempt, durable: { stdout: number; stderr: number }, signal: AbortSignal): Promise<void> {
   const { fleet, state, claim, place, caller } = work;
   const follow = await place.follow(caller, durable);
+  work.begun();
   const failed = new AbortController();
   const either = AbortSignal.any([signal, failed.signal]);
   const keep = async (stream: StreamName): Promise<void> => {

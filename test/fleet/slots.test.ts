@@ -23,7 +23,7 @@ const db = () => stack.base.database.db;
 async function request(environment: string, count: number): Promise<void> {
   await Promise.all(Array.from({ length: count }, () => stack.submit({ command: ["true"], environment: { project: environment } })));
   const decider = await stack.worker({ backends: [] });
-  await eventually(async () => expect((await slotHistory(db(), environment)).requested).toHaveLength(count));
+  await eventually(async () => expect((await slotHistory(db(), environment)).requested).toHaveLength(count), { timeoutMs: 30_000 });
   await decider.stop();
 }
 

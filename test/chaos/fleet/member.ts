@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -64,7 +64,7 @@ export function keepMember(options: MemberOptions): Member {
     next.once("exit", (code, signal) => {
       child = null;
       readySince = null;
-      if (!told && !ending) crashes.push(`${name} ended by itself with ${code ?? signal}`);
+      if (!told && !ending) crashes.push(`${name} ended by itself with ${code ?? signal}: ${lastWords(join(options.logDir, `${name}.log`))}`);
       ready = deferred();
       if (ending) return gone.resolve();
       again = setTimeout(start, options.restartAfter());
@@ -104,6 +104,9 @@ export function keepMember(options: MemberOptions): Member {
     },
   };
 }
+
+/** The end of a log, on one line: why a process ended by itself stands there. */
+const lastWords = (file: string): string => readFileSync(file, "utf8").slice(-600).replaceAll(/\s+/g, " ").trim();
 
 interface Deferred {
   readonly promise: Promise<void>;
