@@ -10,7 +10,7 @@ import type { Outcome } from "../domain/outcome.ts";
 import { executionPlace } from "../session/place.ts";
 import { bringToRunning } from "./bring-to-running.ts";
 import { callDriver } from "./call.ts";
-import { extendTogether } from "./extend-together.ts";
+import { extendTogether } from "./together.ts";
 import { finishExecution } from "./finish-execution.ts";
 import { followToEnd } from "./follow-to-end.ts";
 import type { WorkerFleet } from "./fleet.ts";

@@ -1,7 +1,7 @@
 import { timing } from "../domain/defaults.ts";
 import type { Attempt } from "./attempt.ts";
 import { callDriver } from "./call.ts";
-import { renewTogether } from "./extend-together.ts";
+import { renewTogether } from "./together.ts";
 import { providerExpiry } from "./provider-timer.ts";
 
 /**

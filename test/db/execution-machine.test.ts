@@ -13,7 +13,7 @@ import { type ExecutionState, executionStates, nextExecution } from "../../src/d
 import { newId } from "../../src/domain/ids.ts";
 import { type HeldLease, renewLease, renewLeases } from "../../src/db/lease-renewal.ts";
 import { findLease } from "../../src/db/leases.ts";
-import { extendTogether } from "../../src/leases/extend-together.ts";
+import { extendTogether } from "../../src/leases/together.ts";
 import { freshDatabase } from "../support/database.ts";
 import { insertLeaseIn } from "../support/lease-rows.ts";
 
