@@ -130,7 +130,7 @@ function intakes(config: Config, options: WorkerOptions, base: Base, fleet: Work
       acquire(null),
       ...(bound === null ? [] : [acquire(bound)]),
       { queue: catalog.realize.queue(backend, bound), concurrency: steps, processor: realizeJob(fleet, hostPaths, detach) },
-      { queue: catalog.execute.queue(backend, bound), concurrency: executions, processor: executeJob(fleet, detach, steps) },
+      { queue: catalog.execute.queue(backend, bound), concurrency: executions, processor: executeJob(fleet, detach, bound === null ? executions : steps) },
       { queue: catalog.release.queue(backend, bound), concurrency: steps, processor: releaseJob(fleet, giveUp) },
     ];
   });

@@ -180,8 +180,8 @@ export const pools = {
   /** Runs a worker process decides at once. */
   runs: 2,
   /**
-   * Acquires, realizes and releases a worker process does at once for a backend, each, and executions it begins at once; and as
-   * many acquires more that it goes on with by itself. For backends of its own machine: as many as that has processors, less one.
+   * Acquires, realizes and releases a worker process does at once for a backend, each; and as many acquires more that it goes on
+   * with by itself. For backends of its own machine, and executions it begins there: as many as that has processors, less one.
    */
   steps: 8,
   /** Leases of a backend that a company may have waiting for a worker to start their command or give them back, for each worker process there: with as many it gets no further one. */

@@ -29,7 +29,7 @@ export type ExecuteResult = "final" | "elsewhere" | "detached" | "later";
  * A claim lost on the way (an outage, a long pause of this process) is asked for again once; if somebody else has it by
  * then, this worker leaves without touching anything (I5).
  *
- * `turns`: how many may be begun at once, from the claim until the command runs and is followed.
+ * `turns`: how many may be begun at once, from the claim until the command runs and is followed. One that runs already is only claimed in turn.
  */
 export async function execute(fleet: WorkerFleet, executionId: string, stop: AbortSignal, turns?: Turns): Promise<ExecuteResult> {
   for (;;) {
@@ -45,6 +45,8 @@ export async function execute(fleet: WorkerFleet, executionId: string, stop: Abo
       const now = await findExecution(fleet.db, executionId);
       return now === undefined || now.state === "final" ? "final" : "elsewhere";
     }
+    // Attaching to what runs costs little, and somebody may be waiting for its output.
+    if (execution.state === "running") turn?.over();
     const result = await attempt(fleet, execution, claim, stop, () => turn?.over());
     if (result !== "lost_claim") return result;
     fleet.log.warn({ execution: executionId, offer: execution.offer }, "lost the claim on an execution");

@@ -18,7 +18,7 @@ const config = readConfig();
 const base = openBase(config, "worker");
 const client = postgres(config.databaseUrl, { max: 4, onnotice: () => {} });
 await base.database.close();
-base.database = { db: drizzle(client, { logger: { logQuery } }), close: () => client.end() };
+base.database = { ...base.database, db: drizzle(client, { logger: { logQuery } }), close: () => client.end() };
 const opened = await openWorkerFleet(config, base);
 const { fleet } = opened;
 armed = true;
