@@ -185,7 +185,7 @@ export const pools = {
    */
   steps: 8,
   /** Leases of a backend that a company may have waiting for a worker to start their command or give them back, for each worker process there: with as many it gets no further one. */
-  onTheirWay: 2,
+  onTheirWay: 4,
   /** Executions a worker process follows at once. */
   executions: 100,
 } as const;

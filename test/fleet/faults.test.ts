@@ -17,6 +17,8 @@ let fleet: WorkerFleet;
 const ended = new Map<string, RunSituation>();
 let starts: readonly string[] = [];
 let listed: readonly Listed[] = [];
+/** Keys of resources that reconcile has found meanwhile, and given back: as long as this takes, its grace can be over. */
+let reconciled = new Set<string>();
 
 /** All plans at once: what takes long is waiting, for retries and for providers that do not answer. */
 beforeAll(async () => {
@@ -45,6 +47,8 @@ beforeAll(async () => {
   for (const { name, run } of runs) ended.set(name, await stack.situation(run.id));
   starts = (await readFile(path, "utf8")).trimEnd().split("\n");
   listed = await inventory();
+  const orphans = [...(await db.execute(sql`select resource_key as key from environment_leases where failure_reason = 'the provider held it and no lease did'`))];
+  reconciled = new Set(orphans.map(({ key }) => String(key)));
 }, 300_000);
 afterAll(() => stack.close());
 
@@ -95,7 +99,7 @@ describe("I2, I4, I6, I8: whatever fails at the provider, whenever", () => {
     if (execution !== null) expect(execution.outcome).toEqual(run.outcome);
     // Nothing is left that is nobody's; what appeared afterwards says whose it was.
     const left = leftOf(one);
-    if (appearsAfter(one) || denied(one)) expect(left.length).toBeGreaterThan(0);
+    if (appearsAfter(one) || denied(one)) expect(left.length > 0 || reconciled.has(lease.resourceKey)).toBe(true);
     else if (lease.state !== "stuck") expect(left).toEqual([]);
     for (const { labels } of left) expect(labels).toEqual({ installation: fleet.installation, company: stack.companyId, run: run.id });
   });
