@@ -8,6 +8,7 @@ import { eq } from "drizzle-orm";
 import { beatWorker, removeWorker } from "../../src/db/workers.ts";
 import { newId } from "../../src/domain/ids.ts";
 import { type ApiServer, startApi } from "./api-server.ts";
+import { eventually } from "../support/eventually.ts";
 import { created, executing, held, requested, start } from "./run-states.ts";
 
 let server: ApiServer;
@@ -158,6 +159,8 @@ describe("an execution", () => {
     const watching = (async () => {
       for await (const event of client.executions.events(execution.id)) seen.push(event);
     })();
+    // It is watched before anything happens.
+    await eventually(() => expect(seen).toHaveLength(1));
     const pen = await start(server, execution.id);
     await pen.print("stdout", "hello ");
     await pen.print("stderr", "oh");
