@@ -16,6 +16,7 @@ import { openBase } from "./base.ts";
 import { checkSchema } from "./check-schema.ts";
 import { configCheck, openDrivers } from "./drivers.ts";
 import { sayReady, untilTold } from "./until-told.ts";
+import { packageVersion } from "./version.ts";
 
 /** The API process: HTTP and Bull Board, until it is told to stop. */
 export async function runApi(config: Config): Promise<void> {
@@ -51,6 +52,7 @@ export async function runApi(config: Config): Promise<void> {
     probes,
     log: base.log,
     who: base.who,
+    version: packageVersion(),
     checkConfig: configCheck(drivers),
     boardQueues,
     ready: async () => {

@@ -13,6 +13,8 @@ export interface ApiParts {
   readonly notices: OutputNotices;
   readonly probes: Probes;
   readonly log: Logger;
+  /** Of this program, for the document. */
+  readonly version: string;
   /** This process, for event rows. */
   readonly who: string;
   /**

@@ -67,6 +67,7 @@ export async function startApi(): Promise<ApiServer> {
     probes,
     log: quietLog,
     who: "api test",
+    version: "0.0.0-test",
     checkConfig: (backend, config) => {
       if (backend !== "local") throw invalid("unsupported_environment", `there is no driver for ${backend}; this version has local`);
       return parse(localConfig, config, "config");

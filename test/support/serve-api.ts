@@ -23,6 +23,7 @@ export async function serveApi({ base, companyId }: { readonly base: Base; reado
     notices,
     probes,
     log: base.log,
+    version: "0.0.0-test",
     who: "api test",
     checkConfig: (_backend, config) => config as Record<string, unknown>,
     boardQueues: async () => [],
