@@ -4,7 +4,7 @@ import type { ExecutionEvent } from "./events.ts";
 import type { Executions } from "./executions.ts";
 import { type CollectOptions, type Finished, Followed } from "./followed.ts";
 import type { Leases } from "./leases.ts";
-import type { ExecutionRequest } from "./requests.ts";
+import type { ExecutionRequestInput as ExecutionRequest } from "../domain/request-input.ts";
 import type { Abortable, Keyed } from "./transport.ts";
 import type { Execution, Lease } from "./wire.ts";
 

@@ -14,6 +14,6 @@ export type { Hosts } from "./hosts.ts";
 export type { Reconcile as ReconcileCalls } from "./reconcile.ts";
 export type { Executions } from "./executions.ts";
 export type { Command, ExecOptions, HeldLease } from "./held-lease.ts";
-export type * from "./requests.ts";
 export type * from "./wire.ts";
 export type { Outcome, RunResult } from "../domain/outcome.ts";
+export type { ExecutionRequestInput as ExecutionRequest, LeaseRequestInput as LeaseRequest, RunRequestInput as RunRequest } from "../domain/request-input.ts";

@@ -2,7 +2,7 @@ import type { LeaseState } from "../domain/lease.ts";
 import { LeaseholdRequestError } from "./error.ts";
 import type { Executions } from "./executions.ts";
 import { HeldLease } from "./held-lease.ts";
-import type { ExecutionRequest, LeaseRequest } from "./requests.ts";
+import type { ExecutionRequestInput as ExecutionRequest, LeaseRequestInput as LeaseRequest } from "../domain/request-input.ts";
 import { pause } from "./retry.ts";
 import { type Abortable, type Keyed, pagesOf, type Transport } from "./transport.ts";
 import { orUndo } from "./undo.ts";

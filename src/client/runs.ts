@@ -1,7 +1,7 @@
 import { eventsOf, type EventsOptions, type RunEvent } from "./events.ts";
 import { type CollectOptions, type Finished, Followed } from "./followed.ts";
 import { outputOf, type OutputOptions } from "./output.ts";
-import type { RunRequest } from "./requests.ts";
+import type { RunRequestInput as RunRequest } from "../domain/request-input.ts";
 import { type Abortable, pagesOf, type Keyed, type Transport } from "./transport.ts";
 import { orUndo } from "./undo.ts";
 import type { Page, Run, RunSummary, StateEvent } from "./wire.ts";

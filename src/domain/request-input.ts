@@ -1,6 +1,6 @@
-/** What is asked for. The server checks each by a schema of its own; `test/http/client-types.test.ts` compares the two. */
+/** What is asked for, as whoever asks writes it. `request.ts` has the schemas by which it is checked; `test/domain/request.test.ts` compares the two. */
 
-export interface CommandRequest {
+interface CommandInput {
   /** The program and its arguments; no shell in between. */
   readonly command: readonly string[];
   /** Directory to start in, inside the workspace. */
@@ -16,10 +16,10 @@ export interface CommandRequest {
 }
 
 /** One command in an ad-hoc lease. */
-export type ExecutionRequest = CommandRequest;
+export type ExecutionRequestInput = CommandInput;
 
 /** One command in one environment. */
-export interface RunRequest extends CommandRequest {
+export interface RunRequestInput extends CommandInput {
   /** Files it finds in its working directory: none, or a copy of a directory of the worker's host, where the worker allows that. */
   readonly workspace?: { kind: "none" } | { kind: "host_path"; path: string } | undefined;
   /** Milliseconds it may wait for its environment. Default 1 h, 7 days at most. */
@@ -33,7 +33,7 @@ export interface RunRequest extends CommandRequest {
 }
 
 /** An ad-hoc lease. */
-export interface LeaseRequest {
+export interface LeaseRequestInput {
   /** Name or id of an environment; without it the company's default, else its local one. */
   readonly environment?: string | undefined;
   /** Milliseconds it may wait for its environment. Default 1 h, 7 days at most. */
