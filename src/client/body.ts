@@ -24,6 +24,7 @@ export class Silence {
     try {
       for (;;) {
         const { done, value } = await this.#next(reader);
+        this.signal.throwIfAborted();
         if (done) return;
         yield value;
       }
@@ -34,7 +35,10 @@ export class Silence {
   }
 
   async #next(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<{ done: true; value?: Uint8Array | undefined } | { done: false; value: Uint8Array }> {
-    const nobody = (): void => this.#gone.abort(unreachable(this.#url, new Error(`nothing was heard for ${this.#ms / 1000} seconds`)));
+    const nobody = (): void => {
+      this.#gone.abort(unreachable(this.#url, new Error(`nothing was heard for ${this.#ms / 1000} seconds`)));
+      reader.cancel().catch(() => {});
+    };
     const timer = setTimeout(nobody, this.#ms);
     try {
       return await reader.read();

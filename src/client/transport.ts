@@ -62,7 +62,7 @@ export function openTransport(options: TransportOptions): Transport {
   const request = options.fetch ?? fetch;
   const times = options.patience ?? {};
   const answer = times.answer ?? usualAnswer;
-  if (typeof options.token === "string") bearer(options.token);
+  if (typeof options.token !== "function") bearer(options.token);
 
   const ask = async <T>(call: Call, read: (response: Response) => T | Promise<T>): Promise<T> => {
     const url = new URL(base + call.path);
