@@ -60,7 +60,7 @@ export interface Asked<P extends PathParams, Q extends z.ZodRawShape, B> {
 }
 
 export interface Route extends Declaration<PathParams, z.ZodRawShape, unknown> {
-  handle(c: Context<ApiEnv>): Promise<Response>;
+  readonly handle: (c: Context<ApiEnv>) => Promise<Response>;
 }
 
 export function route<P extends PathParams = Record<never, never>, Q extends z.ZodRawShape = Record<never, never>, B = undefined>(
