@@ -69,6 +69,7 @@ export interface Pen {
 /** A run whose command is running. */
 export interface Executing extends Pen {
   readonly runId: string;
+  readonly executionId: string;
   readonly lease: Lease;
   /** The command ends, its lease is released, the run ends. */
   readonly end: (outcome: Outcome) => Promise<void>;
@@ -90,6 +91,7 @@ export async function execute(parts: Parts, waiting: { run: Run; lease: Lease })
   const pen = await start(parts, id);
   return {
     runId,
+    executionId: id,
     lease: active,
     print: pen.print,
     end: async (outcome) => {
@@ -100,6 +102,14 @@ export async function execute(parts: Parts, waiting: { run: Run; lease: Lease })
       await bells.moved(runId);
     },
   };
+}
+
+/** A run whose command has printed something and ended. */
+export async function ended(parts: Parts, companyId: string): Promise<Executing> {
+  const run = await executing(parts, companyId);
+  await run.print("stdout", "something\n");
+  await run.end({ kind: "exited", code: 0 });
+  return run;
 }
 
 /** Does what a worker does to start a command. */
