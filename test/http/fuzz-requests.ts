@@ -62,7 +62,7 @@ function queryOf(operation: Operation, spoil: (typeof spoils)[number], text: str
   const query = new URLSearchParams();
   (operation.parameters ?? []).filter((one) => one.in === "query").forEach(({ name, schema }, i) => {
     if ((pick[i + 1] ?? 0) % 3 !== 0) return;
-    const of = schema as { enum?: unknown[]; anyOf?: unknown[] };
+    const of = schema as { enum?: (string | number)[] };
     const value = spoil === "query value" ? text.toWellFormed() : String(of.enum?.[(pick[i + 2] ?? 0) % of.enum.length] ?? (name === "limit" ? 1 + ((pick[i + 2] ?? 0) % 200) : (pick[i + 2] ?? 0)));
     query.append(name, value);
     if (spoil === "query twice") query.append(name, value);
