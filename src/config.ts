@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { pools } from "./domain/defaults.ts";
 import { parse } from "./domain/parse.ts";
+import { queuePrefix } from "./domain/queue-prefix.ts";
 
 const whole = (min: number, max: number) =>
   z.coerce.number(`must be a whole number from ${min} to ${max}`).int(`must be a whole number from ${min} to ${max}`).min(min).max(max);
@@ -27,7 +28,7 @@ export const settings = z.strictObject({
   /** Port of the API; 0 takes a free one. */
   LEASEHOLD_PORT: port.default(8420),
   /** Prefix of all Redis keys. Give installations that share a Redis different ones. */
-  LEASEHOLD_QUEUE_PREFIX: z.string().regex(/^\{[A-Za-z0-9_-]+\}$/, "must be a name in braces, like {leasehold}").default("{leasehold}"),
+  LEASEHOLD_QUEUE_PREFIX: queuePrefix,
   LEASEHOLD_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
   /** Directories, separated by colons, that runs may name as a workspace to be copied in. */
   LEASEHOLD_WORKSPACE_PATHS: z.string().default(""),

@@ -10,7 +10,7 @@ export class Companies {
   }
 
   /** All companies of the fleet, by name. */
-  list({ pageSize, signal }: Abortable & { readonly pageSize?: number } = {}): AsyncGenerator<Company> {
+  list({ pageSize, signal }: Abortable & { readonly pageSize?: number | undefined } = {}): AsyncGenerator<Company> {
     return pagesOf((cursor) => this.#transport.json<Page<Company>>({ path: "/v1/companies", query: { limit: pageSize, cursor }, repeatable: true, signal }));
   }
 

@@ -1,16 +1,12 @@
-import { pagesOf, type Transport } from "./transport.ts";
+import { type Abortable, pagesOf, type Transport } from "./transport.ts";
 import type { DefaultEnvironment, Environment, NewEnvironment, Page, Probe, UnsavedEnvironment } from "./wire.ts";
-
-interface Abortable {
-  readonly signal?: AbortSignal;
-}
 
 export interface ListEnvironmentsOptions extends Abortable {
   /** Only environments of this driver, like `local`. */
-  readonly driver?: string;
-  readonly status?: Environment["status"];
+  readonly driver?: string | undefined;
+  readonly status?: Environment["status"] | undefined;
   /** Environments fetched at once. */
-  readonly pageSize?: number;
+  readonly pageSize?: number | undefined;
 }
 
 export class Environments {
