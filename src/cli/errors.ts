@@ -5,11 +5,14 @@ import { exitCodes, exitMeanings, exitNameOf } from "./exit-codes.ts";
 /** Ends the command line with a message and a code. */
 export class CliError extends Error {
   readonly exitCode: number;
+  /** The API's code, where it is the API's error in other words. */
+  readonly code: string | undefined;
 
-  constructor(exitCode: number, message: string) {
+  constructor(exitCode: number, message: string, code?: string) {
     super(message);
     this.name = "CliError";
     this.exitCode = exitCode;
+    this.code = code;
   }
 }
 
@@ -33,7 +36,7 @@ export interface Failure {
 
 /** What an error means for whoever called us. */
 export function exitOf(error: unknown): Failure {
-  if (error instanceof CliError) return failure(error.exitCode, error.message);
+  if (error instanceof CliError) return failure(error.exitCode, error.message, error.code === undefined ? {} : { code: error.code });
   if (error instanceof LeaseholdRequestError) {
     return failure(codeOfStatus(error.status), error.detail, { code: error.code, ...(error.status === 0 ? {} : { status: error.status }), ...listed(error.errors) });
   }

@@ -74,7 +74,7 @@ export async function startFleet(config: Config, options: FleetOptions, log: Log
     for (const fault of offer.unusable) progress(`environment ${environmentName} cannot be used here: ${fault.message} (look with: leasehold env probe ${environmentName})`);
     const backends = options.backends ?? ["local", ...(offer.faults.length === 0 ? [sandboxBackend] : []), ...(config.fakeProvider === undefined ? [] : ["sandbox-fake"])];
 
-    progress(`starting API, ${options.workers} workers and reaper`);
+    progress(`starting API, ${options.workers} ${options.workers === 1 ? "worker" : "workers"} and reaper`);
     const full: Config = { ...offer.config, databaseUrl, redisUrl };
     const logDir = logsIn(config.dataDir);
     await mkdir(logDir, { recursive: true, mode: 0o700 });
