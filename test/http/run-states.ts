@@ -1,3 +1,4 @@
+import { eq } from "drizzle-orm";
 import { randomUUID } from "node:crypto";
 import type { Db } from "../../src/db/client.ts";
 import { ensureLocalEnvironment, type Environment } from "../../src/db/environments.ts";
@@ -6,6 +7,7 @@ import { type Lease, moveLease } from "../../src/db/leases.ts";
 import { appendOutput } from "../../src/db/output.ts";
 import { inMs } from "../../src/db/rows.ts";
 import { findSituation, moveRun, type Run } from "../../src/db/runs.ts";
+import { executions } from "../../src/db/schema.ts";
 import type { Bells } from "../../src/domain/bells.ts";
 import { newClaim } from "../../src/domain/claim.ts";
 import { timing } from "../../src/domain/defaults.ts";
@@ -117,6 +119,8 @@ export async function start({ db, bells }: Parts, id: string): Promise<Pen> {
   const claim = newClaim("test");
   const claimed = await claimExecution(db, id, claim);
   if (claimed === null) throw new Error("somebody else has it");
+  // Nobody extends it here, however long the test takes on a busy machine.
+  await db.update(executions).set({ claimUntil: inMs(3_600_000) as never }).where(eq(executions.id, id));
   const starting = await moveExecution(db, claimed, "intent", claim, { bootId: "boot" });
   const running: Execution = await moveExecution(db, starting, "started", claim);
   await bells.moved(id);
