@@ -38,6 +38,8 @@ export const settings = z.strictObject({
   LEASEHOLD_SANDBOX_NETWORK: z.enum(["none", "host"]).default("none"),
   /** Directory in which the provider `fake` keeps its state. Without it there is no such provider here. */
   LEASEHOLD_FAKE_PROVIDER: z.string().min(1).optional(),
+  /** Requests per second that a token may make of an API process, on average over ten seconds; 0 for no limit. */
+  LEASEHOLD_RATE_LIMIT: whole(0, 1_000_000).default(500),
   /** Executions a worker process follows at once. */
   LEASEHOLD_CONCURRENCY: count(pools.executions),
   /** Postgres connections of a process. */
@@ -60,6 +62,8 @@ export interface Config {
   readonly sandboxNetwork: "none" | "host";
   /** State of the provider `fake`; undefined where it does not exist. */
   readonly fakeProvider: string | undefined;
+  /** Requests per second of a token; 0 for no limit. */
+  readonly rateLimit: number;
   readonly concurrency: number;
   readonly pool: number;
   /** PATH of this process: what local commands find their tools by. */
@@ -93,6 +97,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     sandboxBinds: paths(s.LEASEHOLD_SANDBOX_BINDS),
     sandboxNetwork: s.LEASEHOLD_SANDBOX_NETWORK,
     fakeProvider: s.LEASEHOLD_FAKE_PROVIDER === undefined ? undefined : resolve(s.LEASEHOLD_FAKE_PROVIDER),
+    rateLimit: s.LEASEHOLD_RATE_LIMIT,
     concurrency: s.LEASEHOLD_CONCURRENCY,
     pool: s.LEASEHOLD_POOL,
     path: env["PATH"] ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -117,6 +122,7 @@ export function childEnvironment(config: Config, env: NodeJS.ProcessEnv = proces
     LEASEHOLD_SANDBOX_BINDS: config.sandboxBinds.join(":"),
     LEASEHOLD_SANDBOX_NETWORK: config.sandboxNetwork,
     LEASEHOLD_FAKE_PROVIDER: config.fakeProvider,
+    LEASEHOLD_RATE_LIMIT: String(config.rateLimit),
     LEASEHOLD_CONCURRENCY: String(config.concurrency),
     LEASEHOLD_POOL: String(config.pool),
   };

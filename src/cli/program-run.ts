@@ -1,4 +1,6 @@
 import { type Command, Option } from "commander";
+import { examples } from "./examples.ts";
+import { commandCodeHelp } from "./exit-codes.ts";
 import { wholeNumber } from "./options.ts";
 
 /** Commands about runs that are there. */
@@ -12,12 +14,14 @@ export function runSubcommands(run: Command, command: readonly string[] | null, 
     .option("--open", "only those that have not ended")
     .option("--limit <n>", "at most so many", wholeNumber(1), 20)
     .option("--json", "answer in JSON")
+    .addHelpText("after", examples("leasehold run list", "leasehold run list --open --limit 100 --json"))
     .action(async (options: { open?: true; limit: number; json?: true }) => exit(await (await import("./commands/runs.ts")).listRuns(options)));
   run
     .command("show")
     .argument("<id>")
     .description("a run: what became of it and when")
     .option("--json", "answer in JSON")
+    .addHelpText("after", examples("leasehold run show ID"))
     .action(async (id: string, options: { json?: true }) => exit(await (await import("./commands/runs.ts")).showRun(id, options)));
   run
     .command("logs")
@@ -27,6 +31,7 @@ export function runSubcommands(run: Command, command: readonly string[] | null, 
     .addOption(new Option("--stream <name>", "only this one, on stdout").choices(["stdout", "stderr"]))
     .option("--offset <n>", "begin at this byte of --stream", wholeNumber(0))
     .option("--json", "answer in JSON, a piece of output a line")
+    .addHelpText("after", examples("leasehold run logs -f ID", "leasehold run logs ID --stream stdout --offset 4096"))
     .action(async (id: string, options: { follow?: true; stream?: "stdout" | "stderr"; offset?: number; json?: true }, self: Command) => {
       if (options.offset !== undefined && options.stream === undefined) self.error("error: --offset needs --stream: each stream counts its own bytes");
       exit(await (await import("./commands/logs.ts")).showLogs(id, options));
@@ -36,6 +41,7 @@ export function runSubcommands(run: Command, command: readonly string[] | null, 
     .argument("<id>")
     .description("end a run, in whatever phase it is")
     .option("--json", "answer in JSON")
+    .addHelpText("after", examples("leasehold run cancel ID"))
     .action(async (id: string, options: { json?: true }) => exit(await (await import("./commands/runs.ts")).cancelRun(id, options)));
   run
     .command("attach")
@@ -44,5 +50,7 @@ export function runSubcommands(run: Command, command: readonly string[] | null, 
     .option("--from-end", "only output that is still to come")
     .option("--verbose", "say on stderr what the run waits for, even where that is no terminal")
     .option("--json", "answer in JSON, an event a line")
+    .addHelpText("after", examples("leasehold run attach ID", "leasehold run attach ID --from-end"))
+    .addHelpText("after", `\n${commandCodeHelp}`)
     .action(async (id: string, options: { fromEnd?: true; verbose?: true; json?: true }) => exit(await (await import("./commands/attach.ts")).attach(id, options)));
 }

@@ -15,6 +15,7 @@ import { invalid } from "../../src/domain/errors.ts";
 import { parse } from "../../src/domain/parse.ts";
 import { localConfig } from "../../src/drivers/local/config.ts";
 import { createApi } from "../../src/http/api.ts";
+import { serverOptions } from "../../src/http/server-options.ts";
 import { freshDatabase, freshPrefix } from "../support/database.ts";
 import { quietLog } from "../support/quiet-log.ts";
 
@@ -50,7 +51,7 @@ export interface ApiServer extends AsyncDisposable {
   resume(): Promise<void>;
 }
 
-export async function startApi(): Promise<ApiServer> {
+export async function startApi(options: { readonly requestsPerSecond?: number } = {}): Promise<ApiServer> {
   const database = await freshDatabase();
   const address = { url: inject("redisUrl"), prefix: freshPrefix() };
   const opened = openDatabase(database.url, { name: "test", max: 5 });
@@ -68,6 +69,7 @@ export async function startApi(): Promise<ApiServer> {
     log: quietLog,
     who: "api test",
     version: "0.0.0-test",
+    requestsPerSecond: options.requestsPerSecond ?? 0,
     checkConfig: (backend, config) => {
       if (backend !== "local") throw invalid("unsupported_environment", `there is no driver for ${backend}; this version has local`);
       return parse(localConfig, config, "config");
@@ -77,7 +79,7 @@ export async function startApi(): Promise<ApiServer> {
   });
   const sockets = new Set<Socket>();
   const listen = async (at: number): Promise<ServerType> => {
-    const server = serve({ fetch: api.fetch, hostname: "127.0.0.1", port: at });
+    const server = serve({ fetch: api.fetch, hostname: "127.0.0.1", port: at, serverOptions });
     server.on("connection", (socket: Socket) => {
       sockets.add(socket);
       socket.once("close", () => sockets.delete(socket));

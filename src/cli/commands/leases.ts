@@ -13,7 +13,7 @@ export async function listLeases(options: { readonly state?: string; readonly li
   const leases = await take(client.leases.list({ ...(state === undefined ? {} : { state }), pageSize: Math.min(options.limit, 200) }), options.limit);
   if (options.json === true) answerJson(leases);
   else if (leases.length === 0) answer("There are no such leases.");
-  else answer(table(["ID", "STATE", "BACKEND", "REQUESTED", "RUN"], leases.map((l) => [l.id, sayState(l.state), l.backend, sayAgo(l.requestedAt), l.runId ?? "-"])));
+  else answer(table(["ID", "STATE", { name: "BACKEND", gives: 1 }, "REQUESTED", { name: "RUN", optional: 1 }], leases.map((l) => [l.id, sayState(l.state), l.backend, sayAgo(l.requestedAt), l.runId ?? "-"])));
   return exitCodes.ok;
 }
 
@@ -41,7 +41,7 @@ function described(lease: Lease): string {
     ["Failure", lease.failureReason === null ? null : printable(lease.failureReason)],
   ]);
   const events = table(
-    ["AT", "EVENT", "STATE", "FENCE", "WHO", "WHY"],
+    ["AT", "EVENT", "STATE", { name: "FENCE", right: true, optional: 1 }, { name: "WHO", gives: 1, least: 10, optional: 2 }, { name: "WHY", gives: 2, least: 12, wrap: true }],
     lease.events.map((e) => [e.at, e.event, `${e.from ?? "-"} -> ${e.to}`, String(e.fence), printable(e.who), printable(e.why ?? "")]),
   );
   return `${about}\n\n${events}`;

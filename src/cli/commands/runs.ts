@@ -12,7 +12,7 @@ export async function listRuns(options: { readonly open?: true; readonly limit: 
   const runs = await take(client.runs.list({ ...(options.open === undefined ? {} : { open: true }), pageSize: Math.min(options.limit, 200) }), options.limit);
   if (options.json === true) answerJson(runs);
   else if (runs.length === 0) answer(options.open === true ? "No run is open." : "There are no runs.");
-  else answer(table(["ID", "STATE", "CREATED", "RAN", "COMMAND"], runs.map(row)));
+  else answer(table(["ID", "STATE", "CREATED", "RAN", { name: "COMMAND", gives: 1 }], runs.map(row)));
   return exitCodes.ok;
 }
 
@@ -53,7 +53,7 @@ function described(run: Run): string {
   ]);
   const start = Date.parse(run.createdAt);
   const times = table(
-    ["WHAT", "AFTER", "AT", "DETAIL"],
+    ["WHAT", { name: "AFTER", right: true }, { name: "AT", optional: 1 }, { name: "DETAIL", gives: 1, least: 12, wrap: true }],
     run.timeline.map(({ at, event, detail }) => [event, saySpan(Date.parse(at) - start), at, printable(detail ?? "")]),
   );
   return `${about}\n\n${times}`;
