@@ -15,6 +15,17 @@ export interface AcquireOptions extends Keyed {
   readonly renewEveryMs?: number;
 }
 
+export interface ListLeasesOptions extends Abortable {
+  readonly state?: LeaseState;
+  /** Id or name. */
+  readonly environment?: string;
+  /** Id of a run. */
+  readonly run?: string;
+  /** Only leases that have not ended. */
+  readonly open?: boolean;
+  readonly pageSize?: number;
+}
+
 /** Between two looks at a lease that is not active yet: it is quick, or takes long. Milliseconds. */
 const firstLook = 100;
 const longestLook = 2000;
@@ -38,8 +49,8 @@ export class Leases {
   }
 
   /** Leases, newest first. */
-  list({ state, pageSize, signal }: { state?: LeaseState; pageSize?: number; signal?: AbortSignal } = {}): AsyncGenerator<LeaseSummary> {
-    return pagesOf((cursor) => this.#transport.json<Page<LeaseSummary>>({ path: "/v1/leases", query: { state, limit: pageSize, cursor }, repeatable: true, signal }));
+  list({ pageSize, signal, ...filters }: ListLeasesOptions = {}): AsyncGenerator<LeaseSummary> {
+    return pagesOf((cursor) => this.#transport.json<Page<LeaseSummary>>({ path: "/v1/leases", query: { ...filters, limit: pageSize, cursor }, repeatable: true, signal }));
   }
 
   /** Keeps an ad-hoc lease for one more lease life from now, as far as its hard end allows. */
@@ -60,6 +71,16 @@ export class Leases {
   /** Gives a lease back. A run that still needs it ends with `lease_ended`, and so do the commands of an ad-hoc lease. */
   release(id: string, options: Abortable = {}): Promise<Lease> {
     return this.#transport.json({ method: "POST", path: `${at(id)}/release`, repeatable: true, signal: options.signal });
+  }
+
+  /** Has the release of a stuck lease tried at once. Needs an operator's token. */
+  retry(id: string, options: Abortable = {}): Promise<Lease> {
+    return this.#transport.json({ method: "POST", path: `${at(id)}/retry`, repeatable: true, signal: options.signal });
+  }
+
+  /** Gives a stuck lease up for good: whoever wrote the reason has taken its resource on. Needs an operator's token. */
+  forget(id: string, reason: string, options: Abortable = {}): Promise<Lease> {
+    return this.#transport.json({ method: "POST", path: `${at(id)}/forget`, body: { reason }, repeatable: true, signal: options.signal });
   }
 
   /**

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { RunResult } from "../domain/outcome.ts";
 import type { RunRequestInput } from "../domain/request.ts";
 import { eventsOf, type EventsOptions, type RunEvent } from "./events.ts";
 import { outputOf, type OutputOptions } from "./output.ts";
@@ -8,6 +9,15 @@ import type { Page, Run, RunSummary, StateEvent } from "./wire.ts";
 export interface ListRunsOptions extends Abortable {
   /** Only runs that have not ended. */
   readonly open?: boolean;
+  readonly result?: RunResult;
+  /** Id or name. */
+  readonly environment?: string;
+  /** The producer's own ids. */
+  readonly producer?: RunRequestInput["producer"];
+  /** Accepted at this moment or later. */
+  readonly since?: Date;
+  /** Accepted before this moment. */
+  readonly until?: Date;
   /** Runs fetched at once. */
   readonly pageSize?: number;
 }
@@ -30,8 +40,24 @@ export class Runs {
   }
 
   /** Runs, newest first. */
-  list({ open, pageSize, signal }: ListRunsOptions = {}): AsyncGenerator<RunSummary> {
-    return pagesOf((cursor) => this.#transport.json<Page<RunSummary>>({ path: "/v1/runs", query: { open, limit: pageSize, cursor }, repeatable: true, signal }));
+  list({ producer, since, until, pageSize, signal, ...filters }: ListRunsOptions = {}): AsyncGenerator<RunSummary> {
+    const query = {
+      ...filters,
+      producerRunId: producer?.runId,
+      producerIssueId: producer?.issueId,
+      producerAgentId: producer?.agentId,
+      producerWorkspaceId: producer?.executionWorkspaceId,
+      since: since?.toISOString(),
+      until: until?.toISOString(),
+      limit: pageSize,
+    };
+    return pagesOf((cursor) => this.#transport.json<Page<RunSummary>>({ path: "/v1/runs", query: { ...query, cursor }, repeatable: true, signal }));
+  }
+
+  /** Asks for what an ended run asked for once more, as a run of its own. */
+  retry(id: string, options: Keyed = {}): Promise<Run> {
+    const key = options.idempotencyKey ?? randomUUID();
+    return this.#transport.json({ method: "POST", path: `${at(id)}/retry`, headers: { "idempotency-key": key }, repeatable: true, signal: options.signal });
   }
 
   /** Asks for a run's end, in whatever phase it is. Its outcome comes with its `end`. */

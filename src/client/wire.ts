@@ -63,6 +63,8 @@ export interface RunSummary {
   readonly priority: number;
   readonly outputLimit: number;
   readonly idempotencyKey: string;
+  /** The run whose request this one repeats; null for one that was asked for anew. */
+  readonly retryOf: string | null;
   /** The producer's own ids, as it gave them. */
   readonly producer: Readonly<Record<string, string>>;
   readonly environmentId: string | null;
@@ -152,6 +154,24 @@ export interface NewEnvironment {
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
+/** What `PATCH /v1/environments/:id` takes. What is left out stays; null unsets. The last three are merged (JSON Merge Patch, RFC 7396). */
+export interface EnvironmentChange {
+  readonly name?: string;
+  readonly description?: string | null;
+  readonly maxLeases?: number | null;
+  /** For new leases only. May not lead to another provider. */
+  readonly config?: Readonly<Record<string, unknown>> | null;
+  /** For commands that are started from now on. */
+  readonly envVars?: Readonly<Record<string, string | null>> | null;
+  readonly metadata?: Readonly<Record<string, unknown>> | null;
+}
+
+/** An environment that was archived, or is active again. */
+export interface EnvironmentWithUse extends Environment {
+  /** Leases there that have not ended. */
+  readonly openLeases: number;
+}
+
 export interface LeaseSummary {
   readonly id: string;
   readonly state: LeaseState;
@@ -207,6 +227,47 @@ export interface Company {
   readonly usedLeases: number;
   readonly waitingLeases: number;
   readonly createdAt: Iso;
+}
+
+/** What `POST /v1/companies` takes. */
+export interface NewCompany {
+  readonly name: string;
+  /** Without it as many as come. */
+  readonly maxLeases?: number;
+}
+
+export type TokenRole = "operator" | "producer";
+
+/** A token, without what it is: that is given once. */
+export interface Token {
+  readonly id: string;
+  readonly name: string;
+  readonly role: TokenRole;
+  readonly createdAt: Iso;
+}
+
+/** What `POST /v1/companies/:name/tokens` takes. */
+export interface NewToken {
+  /** What the token is for. */
+  readonly name: string;
+  readonly role?: TokenRole;
+}
+
+/** A token that was just made. */
+export interface MadeToken extends Token {
+  /** The bearer token. Kept nowhere: nobody can give it again. */
+  readonly token: string;
+}
+
+/** Something that happened to a company's environments, leases, tokens or limits. */
+export interface Activity {
+  readonly id: string;
+  readonly at: Iso;
+  readonly action: string;
+  readonly entityType: string;
+  readonly entityId: string;
+  readonly runId: string | null;
+  readonly details: Readonly<Record<string, unknown>>;
 }
 
 /** A machine that runs workers. */

@@ -30,8 +30,9 @@ export const outcomeBeforeStart = (reason: KillReason): Outcome =>
 /** What is known about the processes after we ended a command (I9). */
 export type Killed = "verified" | "swept" | "unverified";
 
+export const runResults = ["succeeded", "failed", "timed_out", "cancelled", "lost"] as const;
 /** A run in one word, derived from its outcome. */
-export type RunResult = "succeeded" | "failed" | "timed_out" | "cancelled" | "lost";
+export type RunResult = (typeof runResults)[number];
 
 /** The one word for an outcome: success is exit code 0 and nothing else. */
 export function resultOf(outcome: Outcome): RunResult {

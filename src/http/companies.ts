@@ -1,23 +1,32 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import type { Company } from "../client/wire.ts";
-import { type CompanyUse, getCompanyUse, listCompanies, setCompanyLimit } from "../db/companies.ts";
+import { type CompanyUse, getCompanyUse, insertCompany, listCompanies, setCompanyLimit } from "../db/companies.ts";
 import { parse } from "../domain/parse.ts";
 import { operatorsOnly } from "./authenticate.ts";
+import { printableName } from "./environment-request.ts";
 import { pageOf, pageQuery, readJson, readQuery } from "./input.ts";
 import { noteActivity } from "./note-activity.ts";
 import type { ApiEnv, ApiParts } from "./parts.ts";
 
-const wish = z.strictObject({
-  /** Leases that may own a resource at once, over all environments; null is unbounded. */
-  maxLeases: z.number().int().min(1).max(1_000_000).nullable(),
-});
+/** Leases that may own a resource at once, over all environments; null is unbounded. */
+const maxLeases = z.number().int().min(1).max(1_000_000).nullable();
+const wish = z.strictObject({ maxLeases });
+const newCompany = z.strictObject({ name: printableName, maxLeases: maxLeases.default(null) });
 
 /** What each company may have at once. For operators: they look after the whole fleet, and its places are shared by all companies. */
 export function companyRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
   const { db } = parts;
 
   api.use("/v1/companies/*", operatorsOnly("companies and their limits are"));
+
+  api.post("/v1/companies", async (c) => {
+    readQuery(c, {});
+    const made = await insertCompany(db, parse(newCompany, await readJson(c), "company"));
+    const { name, maxLeases } = made;
+    await noteActivity(parts, { companyId: made.id, action: "company.created", entityType: "company", entityId: made.id, details: { name, maxLeases, by: c.var.identity.tokenId } });
+    return c.json(present(made), 201, { location: `/v1/companies/${encodeURIComponent(name)}` });
+  });
 
   api.get("/v1/companies", async (c) => {
     const { limit, cursor } = readQuery(c, pageQuery);

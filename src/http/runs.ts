@@ -1,15 +1,35 @@
 import { randomUUID } from "node:crypto";
 import type { Hono } from "hono";
+import { z } from "zod";
 import type { Run } from "../client/wire.ts";
+import { getEnvironment } from "../db/environments.ts";
 import { listLeaseEvents } from "../db/leases.ts";
-import { getSituation, listRuns } from "../db/runs.ts";
+import { listRuns } from "../db/run-list.ts";
+import { getSituation } from "../db/runs.ts";
+import { runResults } from "../domain/outcome.ts";
 import { submitRun } from "../runs/accept.ts";
 import { cancelRun } from "../runs/cancel.ts";
-import { flag, idPageQuery, pageOf, pathId, readJson, readNothing, readQuery } from "./input.ts";
+import { retryRun } from "../runs/retry.ts";
+import { flag, idPageQuery, momentInQuery, pageOf, pathId, readJson, readNothing, readQuery } from "./input.ts";
 import type { ApiEnv, ApiParts } from "./parts.ts";
 import { presentRun } from "./present.ts";
 import { timelineOf } from "./timeline.ts";
 import { waitingOf } from "./waiting.ts";
+
+const producerId = z.string().min(1).max(200).refine((text) => !text.includes("\0"), "contains a NUL character, which no id has").optional();
+const listQuery = {
+  ...idPageQuery,
+  open: flag.optional(),
+  result: z.enum(runResults, `must be one of ${runResults.join(", ")}`).optional(),
+  /** Name or id. */
+  environment: z.string().max(1000).optional(),
+  producerRunId: producerId,
+  producerIssueId: producerId,
+  producerAgentId: producerId,
+  producerWorkspaceId: producerId,
+  since: momentInQuery.optional(),
+  until: momentInQuery.optional(),
+};
 
 export function runRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
   const { db } = parts;
@@ -30,12 +50,10 @@ export function runRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
   });
 
   api.get("/v1/runs", async (c) => {
-    const { limit, cursor, open } = readQuery(c, { ...idPageQuery, open: flag.optional() });
-    const rows = await listRuns(db, c.var.identity.companyId, {
-      limit: limit + 1,
-      ...(cursor === undefined ? {} : { before: cursor }),
-      ...(open === undefined ? {} : { open }),
-    });
+    const { limit, cursor, environment, ...filters } = readQuery(c, listQuery);
+    const { companyId } = c.var.identity;
+    const environmentId = environment === undefined ? undefined : (await getEnvironment(db, companyId, environment)).id;
+    const rows = await listRuns(db, companyId, { ...filters, limit: limit + 1, before: cursor, environmentId });
     return c.json(pageOf(rows, limit, ({ run }) => run.id, presentRun));
   });
 
@@ -52,5 +70,15 @@ export function runRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
     const { companyId } = c.var.identity;
     await cancelRun(parts, companyId, id);
     return c.json(await wholeRun(companyId, id));
+  });
+
+  api.post("/v1/runs/:id/retry", async (c) => {
+    const id = pathId(c, "run");
+    readQuery(c, {});
+    await readNothing(c);
+    const { companyId } = c.var.identity;
+    const key = c.req.header("idempotency-key") ?? randomUUID();
+    const { run, fresh } = await retryRun(parts, companyId, id, key);
+    return c.json(await wholeRun(companyId, run.id), fresh ? 201 : 200, { location: `/v1/runs/${run.id}`, "idempotency-key": key });
   });
 }
