@@ -44,6 +44,8 @@ interface Route {
   readonly producer?: number;
   /** Status for somebody else's producer: as if it were not there, or only their own. */
   readonly foreign: number;
+  /** Status for somebody else's operator, who asks after the producer, where it is another one. */
+  readonly again?: number;
   readonly body?: unknown;
 }
 
@@ -54,7 +56,7 @@ const routes: readonly Route[] = [
   { method: "GET", path: "/v1/runs/{run}/output", own: 200, foreign: 404 },
   { method: "GET", path: "/v1/runs/{run}/output?follow=true", own: 200, foreign: 404 },
   { method: "GET", path: "/v1/runs/{run}/events", own: 200, foreign: 404 },
-  { method: "POST", path: "/v1/environments", own: 409, foreign: 201, body: { name: "Mine", driver: "local" } },
+  { method: "POST", path: "/v1/environments", own: 409, foreign: 201, again: 409, body: { name: "Mine", driver: "local" } },
   { method: "GET", path: "/v1/environments", own: 200, foreign: 200 },
   { method: "GET", path: "/v1/environments/{environment}", own: 200, foreign: 404 },
   { method: "GET", path: "/v1/environments/Local", own: 200, foreign: 404 },
@@ -146,6 +148,10 @@ describe("I12: who may ask for what", () => {
     const response = await ask(route, server.other[role]);
     if (role === "producer" && route.producer !== undefined) {
       expect([response.status, await response.json()]).toMatchObject([route.producer, { code: "operator_required" }]);
+      return;
+    }
+    if (role === "operator" && route.again !== undefined) {
+      expect(response.status).toBe(route.again);
       return;
     }
     expect(response.status).toBe(route.foreign);
