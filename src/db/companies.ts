@@ -3,6 +3,7 @@ import { and, asc, eq, getTableColumns, gt, type InferSelectModel, sql } from "d
 import { newId } from "../domain/ids.ts";
 import { invalid } from "../domain/errors.ts";
 import type { Db } from "./client.ts";
+import { violated } from "./retry.ts";
 import { apiTokens, companies, ownsSlotSql } from "./schema.ts";
 import { type Token, tokenColumns } from "./tokens.ts";
 
@@ -81,9 +82,14 @@ export async function setCompanyLimit(db: Db, name: string, maxLeases: number | 
   return getCompanyUse(db, name);
 }
 
-/** Which environment runs get that name none; null for the company's local one. The environment must be the company's. */
+/** Which environment runs get that name none; null for the company's local one. The environment must be the company's. Throws `invalid` (404) when it was deleted this moment. */
 export async function setDefaultEnvironment(db: Db, companyId: string, environmentId: string | null): Promise<void> {
-  await db.update(companies).set({ defaultEnvironmentId: environmentId }).where(eq(companies.id, companyId));
+  try {
+    await db.update(companies).set({ defaultEnvironmentId: environmentId }).where(eq(companies.id, companyId));
+  } catch (cause) {
+    if (violated(cause) === undefined) throw cause;
+    throw invalid("environment_not_found", `environment ${environmentId} was deleted this moment`, { status: 404, cause });
+  }
 }
 
 /** A new token. */

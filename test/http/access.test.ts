@@ -44,7 +44,7 @@ interface Route {
   readonly producer?: number;
   /** Status for somebody else's producer: as if it were not there, or only their own. */
   readonly foreign: number;
-  /** Status for somebody else's operator, who asks after the producer, where it is another one. */
+  /** ... and of somebody else's operator, who asks second, where that makes a difference. */
   readonly again?: number;
   readonly body?: unknown;
 }
@@ -150,12 +150,13 @@ describe("I12: who may ask for what", () => {
       expect([response.status, await response.json()]).toMatchObject([route.producer, { code: "operator_required" }]);
       return;
     }
+    const text = await response.text();
     if (role === "operator" && route.again !== undefined) {
       expect(response.status).toBe(route.again);
+      for (const id of Object.values(ids)) expect(text).not.toContain(id);
       return;
     }
     expect(response.status).toBe(route.foreign);
-    const text = await response.text();
     // A refusal repeats what was asked for, and nothing else tells of what another company has.
     if (response.ok) for (const id of Object.values(ids)) expect(text).not.toContain(id);
     else expect(JSON.parse(text)).toMatchObject({ code: expect.stringMatching(/_not_found$/), status: 404 });
