@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { examples } from "./examples.ts";
 import type { ActivityOptions } from "./commands/activity.ts";
 import { wholeNumber } from "./options.ts";
 
@@ -11,6 +12,6 @@ export function activityCommand(program: Command, exit: (code: number) => void):
     .option("--run <id>", "only what happened for this run")
     .option("--limit <n>", "at most so many", wholeNumber(1), 20)
     .option("--json", "answer in JSON")
-    .addHelpText("after", "\nExamples:\n  leasehold activity --limit 50\n  leasehold activity --action environment.lease_forgotten\n")
+    .addHelpText("after", examples("leasehold activity --limit 50", "leasehold activity --action environment.lease_forgotten"))
     .action(async (options: ActivityOptions) => exit(await (await import("./commands/activity.ts")).showActivity(options)));
 }

@@ -13,7 +13,7 @@ export function companyCommands(program: Command, exit: (code: number) => void):
     .description("make a company; it gets its first token with `company token create`")
     .option("--max-leases <n>", "leases it may have at once, over all its environments; without it as many as come", wholeNumber(1))
     .option("--json", "answer in JSON")
-    .addHelpText("after", examples("leasehold company create acme --max-leases 20", "leasehold company token create acme --name heartbeat"))
+    .addHelpText("after", examples("leasehold company create acme", "leasehold company create acme --max-leases 20"))
     .action(async (name: string, options: { maxLeases?: number } & Json) => exit(await (await import("./commands/companies.ts")).createCompany(name, options)));
   tokenCommands(company, exit);
   company

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { examples } from "./examples.ts";
 import type { UpdateOptions } from "./commands/environment-changes.ts";
 import { names, numberOrNone, variable } from "./options.ts";
 import { config, configFile } from "./program-environments.ts";
@@ -28,29 +29,25 @@ export function environmentChanges(env: Command, exit: (code: number) => void): 
     .argument("<name>", "name or id")
     .description("let no run get an environment any more; what is open there ends by itself")
     .option("--json", "answer in JSON")
-    .addHelpText("after", "\nExample:\n  leasehold env archive ci && leasehold lease list --env ci --open\n")
+    .addHelpText("after", examples("leasehold env archive ci"))
     .action(async (name: string, options: { json?: true }) => exit(await (await import("./commands/environment-changes.ts")).archiveEnvironment(name, options)));
   env
     .command("unarchive")
     .argument("<name>", "name or id")
     .description("let runs get an archived environment again")
     .option("--json", "answer in JSON")
-    .addHelpText("after", "\nExample:\n  leasehold env unarchive ci\n")
+    .addHelpText("after", examples("leasehold env unarchive ci"))
     .action(async (name: string, options: { json?: true }) => exit(await (await import("./commands/environment-changes.ts")).unarchiveEnvironment(name, options)));
   env
     .command("delete")
     .argument("<name>", "name or id")
     .description("delete an environment that nothing uses; what has ended there stays to be looked at")
     .option("--json", "answer in JSON")
-    .addHelpText("after", "\nExample:\n  leasehold env delete ci\n")
+    .addHelpText("after", examples("leasehold env delete ci"))
     .action(async (name: string, options: { json?: true }) => exit(await (await import("./commands/environment-changes.ts")).deleteEnvironment(name, options)));
 }
 
 const updating = `
-The config is merged with what is there: a value of null takes a setting away. It concerns new leases only.
-
-Examples:
-  leasehold env update Local --max-leases 8
-  leasehold env update ci --config '{"limits": {"memoryBytes": 268435456}}'
-  leasehold env update ci --env-var STAGE=test --unset-env-var DEBUG
-`;
+The config is merged with what is there: a value of null takes a setting away.
+It concerns new leases only.
+${examples("leasehold env update Local --max-leases 8", `leasehold env update ci --config '{"limits": {"memoryBytes": 268435456}}'`, "leasehold env update ci --env-var STAGE=test --unset-env-var DEBUG")}`;

@@ -59,7 +59,7 @@ export function runSubcommands(run: Command, command: readonly string[] | null, 
     .description("ask for what an ended run asked for once more, as a run of its own")
     .option("--key <key>", "idempotency key: the same key gives the same run")
     .option("--json", "answer in JSON")
-    .addHelpText("after", examples("leasehold run list --result failed --since 1h", "leasehold run retry ID"))
+    .addHelpText("after", examples("leasehold run retry ID"))
     .action(async (id: string, options: { key?: string; json?: true }) => exit(await (await import("./commands/runs.ts")).retryRun(id, options)));
   run
     .command("attach")

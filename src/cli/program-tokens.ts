@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { examples } from "./examples.ts";
 
 type Json = { readonly json?: true };
 
@@ -12,14 +13,14 @@ export function tokenCommands(company: Command, exit: (code: number) => void): v
     .requiredOption("--name <name>", "what the token is for")
     .addOption(new Option("--role <role>", "what it may do").choices(["operator", "producer"]).default("producer"))
     .option("--json", "answer in JSON, with the token's id")
-    .addHelpText("after", creating)
+    .addHelpText("after", examples("leasehold company token create acme --name heartbeat > heartbeat.token", "leasehold company token create acme --name on-call --role operator"))
     .action(async (name: string, options: { name: string; role: "operator" | "producer" } & Json) => exit(await (await import("./commands/tokens.ts")).createToken(name, options)));
   token
     .command("list")
     .argument("<company>", "the company's name")
     .description("a company's tokens, oldest first")
     .option("--json", "answer in JSON")
-    .addHelpText("after", "\nExample:\n  leasehold company token list acme\n")
+    .addHelpText("after", examples("leasehold company token list acme"))
     .action(async (name: string, options: Json) => exit(await (await import("./commands/tokens.ts")).listTokens(name, options)));
   token
     .command("revoke")
@@ -27,12 +28,6 @@ export function tokenCommands(company: Command, exit: (code: number) => void): v
     .argument("<id>", "the token's id, as `list` shows it; not the token")
     .description("take a token back: its next request is refused. Not the fleet's last operator token")
     .option("--json", "answer in JSON")
-    .addHelpText("after", "\nExample:\n  leasehold company token revoke acme 0190a0a0-0000-7000-8000-000000000000\n")
+    .addHelpText("after", examples("leasehold company token revoke acme ID"))
     .action(async (name: string, id: string, options: Json) => exit(await (await import("./commands/tokens.ts")).revokeToken(name, id, options)));
 }
-
-const creating = `
-Examples:
-  leasehold company token create acme --name heartbeat > heartbeat.token
-  leasehold company token create acme --name on-call --role operator
-`;
