@@ -29,7 +29,7 @@ export function explain(settings: Settings, { texts, from }: Pick<Found, "texts"
 /** The default that is in the schema. */
 function usual(schema: z.ZodType): string | null {
   const { data } = schema.safeParse(undefined);
-  return data === undefined || data === "" ? null : String(data);
+  return (typeof data === "string" && data !== "") || typeof data === "number" ? String(data) : null;
 }
 
 const mask = "********";
