@@ -5,7 +5,7 @@ import { answer, answerJson, fail } from "./print.ts";
 import type { LongRunning } from "./program.ts";
 
 /** Each of these is a process of the fleet; what it needs is loaded when it is called. */
-const configuration = async () => (await import("./connect.ts")).configuration();
+const configuration = async () => (await import("../config.ts")).readConfig();
 
 /**
  * Runs a process of the fleet to its end, and then leaves, whatever would still keep this process alive: a client that waits

@@ -5,6 +5,7 @@ import { commandCodeHelp, exitCodeHelp } from "./exit-codes.ts";
 import { duration, names, priority, wholeNumber } from "./options.ts";
 import { activityCommand } from "./program-activity.ts";
 import { companyCommands } from "./program-companies.ts";
+import { configCommands } from "./program-config.ts";
 import { commandAfterDashes, withCommandOptions } from "./program-command.ts";
 import { hostCommands } from "./program-hosts.ts";
 import { environmentCommands, leaseCommands } from "./program-resources.ts";
@@ -102,6 +103,7 @@ export function buildProgram(invocation: Invocation): Command {
     .action((options: Parameters<LongRunning["token"]>[0]) => longRunning.token(options));
 
   program.commandsGroup("This program:");
+  configCommands(program, invocation.exit);
   program.helpCommand("help [command]", "say what a command does");
   // Of a group it would say nothing that --help does not.
   for (const group of program.commands) group.helpCommand(false);

@@ -8,7 +8,7 @@ export async function onTerminal(args: readonly string[], columns: number, env: 
   const quoted = [process.execPath, main, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
   // `script` gives it a terminal.
   const child = spawn("script", ["-qefc", `stty cols ${columns} rows 40; exec ${quoted}`, "/dev/null"], {
-    env: { PATH: process.env["PATH"] ?? "", TERM: "xterm-256color", ...env },
+    env: { PATH: process.env["PATH"] ?? "", TERM: "xterm-256color", LEASEHOLD_CONFIG: "/dev/null", ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
   let text = "";
