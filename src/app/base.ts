@@ -19,14 +19,14 @@ export interface Base {
 }
 
 /** Opens the connections of a process of this kind. Throws `invalid` when the configuration names no database or Redis. */
-export function openBase(config: Config, kind: string): Base {
+export function openBase(config: Config, kind: string, databaseOf = openDatabase): Base {
   const { databaseUrl, redisUrl } = config;
   if (databaseUrl === undefined || redisUrl === undefined) {
     const missing = [databaseUrl === undefined ? "DATABASE_URL" : "", redisUrl === undefined ? "REDIS_URL" : ""].filter((n) => n !== "");
     throw invalid("services_unconfigured", `${missing.join(" and ")} must be set for \`leasehold ${kind}\`; \`leasehold up\` brings its own services on one machine`);
   }
   const log = openLog(config.logLevel, kind);
-  const database = openDatabase(databaseUrl, { name: kind, max: config.pool });
+  const database = databaseOf(databaseUrl, { name: kind, max: config.pool });
   const redis = { url: redisUrl, prefix: config.queuePrefix };
   const bells = openBells(redis, log);
   return {

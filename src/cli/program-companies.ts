@@ -1,11 +1,21 @@
 import type { Command } from "commander";
 import { examples } from "./examples.ts";
-import { numberOrNone } from "./options.ts";
+import { numberOrNone, wholeNumber } from "./options.ts";
+import { tokenCommands } from "./program-tokens.ts";
 
 type Json = { readonly json?: true };
 
 export function companyCommands(program: Command, exit: (code: number) => void): void {
   const company = program.command("company").description("companies, and how much of the fleet each may have");
+  company
+    .command("create")
+    .argument("<name>")
+    .description("make a company; it gets its first token with `company token create`")
+    .option("--max-leases <n>", "leases it may have at once, over all its environments; without it as many as come", wholeNumber(1))
+    .option("--json", "answer in JSON")
+    .addHelpText("after", examples("leasehold company create acme", "leasehold company create acme --max-leases 20"))
+    .action(async (name: string, options: { maxLeases?: number } & Json) => exit(await (await import("./commands/companies.ts")).createCompany(name, options)));
+  tokenCommands(company, exit);
   company
     .command("list")
     .description("companies, by name")

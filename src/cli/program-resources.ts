@@ -1,7 +1,10 @@
 import { type Command, Option } from "commander";
+import type { ListLeasesOptions } from "./commands/leases.ts";
 import { driverKinds } from "../domain/driver-kind.ts";
 import { examples } from "./examples.ts";
 import { config, configFile, environmentLooks, provider } from "./program-environments.ts";
+import { environmentChanges } from "./program-environment-changes.ts";
+import { leaseMending } from "./program-lease-mending.ts";
 import { variable, wholeNumber } from "./options.ts";
 import { adHocCommands } from "./program-ad-hoc.ts";
 
@@ -45,19 +48,24 @@ export function environmentCommands(program: Command, exit: Exit): void {
     .addHelpText("after", examples("leasehold env show ci"))
     .action(async (name: string, options: { json?: true }) => exit(await (await import("./commands/environments.ts")).showEnvironment(name, options)));
   environmentLooks(env, exit);
+  environmentChanges(env, exit);
 }
 
 export function leaseCommands(program: Command, command: readonly string[] | null, exit: Exit): void {
   const lease = program.command("lease").description("leases: who has which place until when");
   adHocCommands(lease, command, exit);
+  leaseMending(lease, exit);
   lease
     .command("list")
     .description("leases, newest first")
     .option("--state <state>", "only those in this state, like active or stuck")
+    .option("--env <name>", "only those of this environment, by name or id")
+    .option("--run <id>", "only those of this run")
+    .option("--open", "only those that have not ended")
     .option("--limit <n>", "at most so many", wholeNumber(1), 20)
     .option("--json", "answer in JSON")
     .addHelpText("after", examples("leasehold lease list", "leasehold lease list --state stuck --json"))
-    .action(async (options: { state?: string; limit: number; json?: true }) => exit(await (await import("./commands/leases.ts")).listLeases(options)));
+    .action(async (options: ListLeasesOptions) => exit(await (await import("./commands/leases.ts")).listLeases(options)));
   lease
     .command("show")
     .argument("<id>")

@@ -1,7 +1,9 @@
 import { type Command, Option } from "commander";
 import { examples } from "./examples.ts";
 import { commandCodeHelp } from "./exit-codes.ts";
-import { wholeNumber } from "./options.ts";
+import { runResults } from "../domain/outcome.ts";
+import type { ListRunsOptions } from "./commands/runs.ts";
+import { moment, wholeNumber } from "./options.ts";
 
 /** Commands about runs that are there. */
 export function runSubcommands(run: Command, command: readonly string[] | null, exit: (code: number) => void): void {
@@ -12,10 +14,18 @@ export function runSubcommands(run: Command, command: readonly string[] | null, 
     .command("list")
     .description("runs, newest first")
     .option("--open", "only those that have not ended")
+    .addOption(new Option("--result <result>", "only those with this result").choices(runResults))
+    .option("--env <name>", "only those of this environment, by name or id")
+    .option("--producer-run <id>", "only those with this run id of their producer's own")
+    .option("--issue <id>", "only those for this issue of their producer's")
+    .option("--agent <id>", "only those of this agent of their producer's")
+    .option("--execution-workspace <id>", "only those in this workspace of their producer's")
+    .option("--since <moment>", "only those accepted since: a moment like 2026-01-31T12:00:00Z, or how long ago, like 2h", moment)
+    .option("--until <moment>", "only those accepted before", moment)
     .option("--limit <n>", "at most so many", wholeNumber(1), 20)
     .option("--json", "answer in JSON")
     .addHelpText("after", examples("leasehold run list", "leasehold run list --open --limit 100 --json"))
-    .action(async (options: { open?: true; limit: number; json?: true }) => exit(await (await import("./commands/runs.ts")).listRuns(options)));
+    .action(async (options: ListRunsOptions) => exit(await (await import("./commands/runs.ts")).listRuns(options)));
   run
     .command("show")
     .argument("<id>")
@@ -43,6 +53,14 @@ export function runSubcommands(run: Command, command: readonly string[] | null, 
     .option("--json", "answer in JSON")
     .addHelpText("after", examples("leasehold run cancel ID"))
     .action(async (id: string, options: { json?: true }) => exit(await (await import("./commands/runs.ts")).cancelRun(id, options)));
+  run
+    .command("retry")
+    .argument("<id>")
+    .description("ask for what an ended run asked for once more, as a run of its own")
+    .option("--key <key>", "idempotency key: the same key gives the same run")
+    .option("--json", "answer in JSON")
+    .addHelpText("after", examples("leasehold run retry ID"))
+    .action(async (id: string, options: { key?: string; json?: true }) => exit(await (await import("./commands/runs.ts")).retryRun(id, options)));
   run
     .command("attach")
     .argument("<id>")

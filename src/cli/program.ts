@@ -3,6 +3,7 @@ import { driverKinds } from "../domain/driver-kind.ts";
 import { examples } from "./examples.ts";
 import { commandCodeHelp, exitCodeHelp } from "./exit-codes.ts";
 import { duration, names, priority, wholeNumber } from "./options.ts";
+import { activityCommand } from "./program-activity.ts";
 import { companyCommands } from "./program-companies.ts";
 import { commandAfterDashes, withCommandOptions } from "./program-command.ts";
 import { hostCommands } from "./program-hosts.ts";
@@ -54,6 +55,7 @@ export function buildProgram(invocation: Invocation): Command {
   companyCommands(program, invocation.exit);
   hostCommands(program, invocation.exit);
   reconcileCommands(program, invocation.exit);
+  activityCommand(program, invocation.exit);
 
   program.commandsGroup("Processes of a fleet:");
   program
@@ -110,7 +112,7 @@ function runCommand(program: Command, { command, exit }: Invocation): void {
   const run = withCommandOptions(program.command("run"))
     .summary("run a command in an environment; list and look at runs")
     .description("run a command in an environment: streams its output, exits with its code, Ctrl-C cancels it")
-    .usage("[options] -- COMMAND [ARGS...]\n       leasehold run list|show|logs|cancel|attach")
+    .usage("[options] -- COMMAND [ARGS...]\n       leasehold run list|show|logs|cancel|retry|attach")
     .enablePositionalOptions()
     .allowExcessArguments(true)
     .option("--env <name>", "environment, by name or id; without it the company's default, or this machine")

@@ -1,5 +1,5 @@
 import { type Abortable, pagesOf, type Transport } from "./transport.ts";
-import type { Company, Page } from "./wire.ts";
+import type { Company, NewCompany, Page } from "./wire.ts";
 
 /** What each company may have at once. Needs an operator's token. */
 export class Companies {
@@ -7,6 +7,11 @@ export class Companies {
 
   constructor(transport: Transport) {
     this.#transport = transport;
+  }
+
+  /** Makes a company. Not tried again by itself: a second try could meet the first one's name. */
+  create(company: NewCompany, options: Abortable = {}): Promise<Company> {
+    return this.#transport.json({ method: "POST", path: "/v1/companies", body: company, repeatable: false, signal: options.signal });
   }
 
   /** All companies of the fleet, by name. */

@@ -7,6 +7,8 @@ export type { OutputOptions } from "./output.ts";
 export type { PatienceTimes } from "./retry.ts";
 export type { ListRunsOptions, RunHandle, Runs } from "./runs.ts";
 export type { Abortable, Keyed, TransportOptions as LeaseholdOptions } from "./transport.ts";
+export type { Activities, ListActivityOptions } from "./activities.ts";
+export type { Tokens } from "./tokens.ts";
 export type { Companies } from "./companies.ts";
 export type { Environments, ListEnvironmentsOptions } from "./environments.ts";
 export type { AcquireOptions, Leases, ListLeasesOptions } from "./leases.ts";

@@ -1,3 +1,4 @@
+import { Activities } from "./activities.ts";
 import { Companies } from "./companies.ts";
 import { Environments } from "./environments.ts";
 import { Executions } from "./executions.ts";
@@ -5,6 +6,7 @@ import { Hosts } from "./hosts.ts";
 import { Leases } from "./leases.ts";
 import { Reconcile } from "./reconcile.ts";
 import { Runs } from "./runs.ts";
+import { Tokens } from "./tokens.ts";
 import { openTransport, type TransportOptions } from "./transport.ts";
 
 /**
@@ -17,6 +19,8 @@ export class Leasehold {
   readonly leases: Leases;
   readonly executions: Executions;
   readonly companies: Companies;
+  readonly tokens: Tokens;
+  readonly activity: Activities;
   readonly hosts: Hosts;
   readonly reconcile: Reconcile;
 
@@ -24,6 +28,8 @@ export class Leasehold {
   constructor(options: TransportOptions) {
     const transport = openTransport(options);
     this.companies = new Companies(transport);
+    this.tokens = new Tokens(transport);
+    this.activity = new Activities(transport);
     this.runs = new Runs(transport);
     this.environments = new Environments(transport);
     this.executions = new Executions(transport);

@@ -17,6 +17,12 @@ export interface AcquireOptions extends Keyed {
 
 export interface ListLeasesOptions extends Abortable {
   readonly state?: LeaseState | undefined;
+  /** Id or name. */
+  readonly environment?: string | undefined;
+  /** Id of a run. */
+  readonly run?: string | undefined;
+  /** Only leases that have not ended. */
+  readonly open?: boolean | undefined;
   /** Leases fetched at once. */
   readonly pageSize?: number | undefined;
 }
@@ -44,8 +50,8 @@ export class Leases {
   }
 
   /** Leases, newest first. */
-  list({ state, pageSize, signal }: ListLeasesOptions = {}): AsyncGenerator<LeaseSummary> {
-    return pagesOf((cursor) => this.#transport.json<Page<LeaseSummary>>({ path: "/v1/leases", query: { state, limit: pageSize, cursor }, repeatable: true, signal }));
+  list({ pageSize, signal, ...filters }: ListLeasesOptions = {}): AsyncGenerator<LeaseSummary> {
+    return pagesOf((cursor) => this.#transport.json<Page<LeaseSummary>>({ path: "/v1/leases", query: { ...filters, limit: pageSize, cursor }, repeatable: true, signal }));
   }
 
   /** Keeps an ad-hoc lease for one more lease life from now, as far as its hard end allows. */
@@ -66,6 +72,16 @@ export class Leases {
   /** Gives a lease back. A run that still needs it ends with `lease_ended`, and so do the commands of an ad-hoc lease. */
   release(id: string, options: Abortable = {}): Promise<Lease> {
     return this.#transport.json({ method: "POST", path: `${at(id)}/release`, repeatable: true, signal: options.signal });
+  }
+
+  /** Has the release of a stuck lease tried at once. Needs an operator's token. */
+  retry(id: string, options: Abortable = {}): Promise<Lease> {
+    return this.#transport.json({ method: "POST", path: `${at(id)}/retry`, repeatable: true, signal: options.signal });
+  }
+
+  /** Gives a stuck lease up for good: whoever wrote the reason has taken its resource on. Needs an operator's token. */
+  forget(id: string, reason: string, options: Abortable = {}): Promise<Lease> {
+    return this.#transport.json({ method: "POST", path: `${at(id)}/forget`, body: { reason }, repeatable: true, signal: options.signal });
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { RunResult } from "../domain/outcome.ts";
 import { eventsOf, type EventsOptions, type RunEvent } from "./events.ts";
 import { type CollectOptions, type Finished, Followed } from "./followed.ts";
 import { outputOf, type OutputOptions } from "./output.ts";
@@ -9,6 +10,15 @@ import type { Page, Run, RunSummary, StateEvent } from "./wire.ts";
 export interface ListRunsOptions extends Abortable {
   /** Only runs that have not ended. */
   readonly open?: boolean | undefined;
+  readonly result?: RunResult | undefined;
+  /** Id or name. */
+  readonly environment?: string | undefined;
+  /** The producer's own ids. */
+  readonly producer?: RunRequest["producer"];
+  /** Accepted at this moment or later. */
+  readonly since?: Date | undefined;
+  /** Accepted before this moment. */
+  readonly until?: Date | undefined;
   /** Runs fetched at once. */
   readonly pageSize?: number | undefined;
 }
@@ -54,8 +64,23 @@ export class Runs {
   }
 
   /** Runs, newest first. */
-  list({ open, pageSize, signal }: ListRunsOptions = {}): AsyncGenerator<RunSummary> {
-    return pagesOf((cursor) => this.#transport.json<Page<RunSummary>>({ path: "/v1/runs", query: { open, limit: pageSize, cursor }, repeatable: true, signal }));
+  list({ producer, since, until, pageSize, signal, ...filters }: ListRunsOptions = {}): AsyncGenerator<RunSummary> {
+    const query = {
+      ...filters,
+      producerRunId: producer?.runId,
+      producerIssueId: producer?.issueId,
+      producerAgentId: producer?.agentId,
+      producerWorkspaceId: producer?.executionWorkspaceId,
+      since: since?.toISOString(),
+      until: until?.toISOString(),
+      limit: pageSize,
+    };
+    return pagesOf((cursor) => this.#transport.json<Page<RunSummary>>({ path: "/v1/runs", query: { ...query, cursor }, repeatable: true, signal }));
+  }
+
+  /** Asks for what an ended run asked for once more, as a run of its own. */
+  async retry(id: string, options: Keyed = {}): Promise<Run> {
+    return (await this.#transport.make<Run>(`${at(id)}/retry`, undefined, options)).value;
   }
 
   /** Asks for a run's end, in whatever phase it is. Its outcome comes with its `end`. */

@@ -44,7 +44,7 @@ it("the list of commands without JSON names none that is not there", () => {
 
 /** Has the program read what a shell would give it. Throws what it has to say against that. */
 async function understood(example: string): Promise<void> {
-  const [, line = ""] = /(?:^| )leasehold (.*?)(?: +#.*| [|&<].*)?$/.exec(example) ?? [];
+  const [, line = ""] = /(?:^| )leasehold (.*?)(?: +#.*| [|&<>].*)?$/.exec(example) ?? [];
   const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? "");
   const dashes = words.indexOf("--");
   const [before, after] = dashes === -1 ? [words, null] : [words.slice(0, dashes), words.slice(dashes + 1)];

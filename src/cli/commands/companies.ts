@@ -7,6 +7,13 @@ import { printable, sayAgo } from "../say.ts";
 import { facts, table } from "../table.ts";
 import { take } from "../take.ts";
 
+export async function createCompany(name: string, { json, ...options }: { readonly maxLeases?: number; readonly json?: true }): Promise<number> {
+  const c = await (await connect()).companies.create({ name, ...options });
+  if (json === true) answerJson(c);
+  else answer(`Company ${printable(c.name)} (${c.id}) is there. Give it a token with: leasehold company token create '${printable(c.name)}' --name NAME`);
+  return exitCodes.ok;
+}
+
 export async function listCompanies(options: { readonly json?: true }): Promise<number> {
   const all = await take((await connect()).companies.list({ pageSize: 200 }), Number.POSITIVE_INFINITY);
   if (options.json === true) answerJson(all);

@@ -6,12 +6,25 @@ import { printable, sayAgo, sayState } from "../say.ts";
 import { facts, table } from "../table.ts";
 import { take } from "../take.ts";
 
-export async function listLeases(options: { readonly state?: string; readonly limit: number; readonly json?: true }): Promise<number> {
+export interface ListLeasesOptions {
+  readonly state?: string;
+  readonly env?: string;
+  readonly run?: string;
+  readonly open?: true;
+  readonly limit: number;
+  readonly json?: true;
+}
+
+export async function listLeases({ state, env, limit, json, ...filters }: ListLeasesOptions): Promise<number> {
   const client = await connect();
-  // The API knows the states and says which there are.
-  const state = options.state as LeaseSummary["state"] | undefined;
-  const leases = await take(client.leases.list({ ...(state === undefined ? {} : { state }), pageSize: Math.min(options.limit, 200) }), options.limit);
-  if (options.json === true) answerJson(leases);
+  const wanted = {
+    ...filters,
+    ...(env === undefined ? {} : { environment: env }),
+    // The API knows the states and says which there are.
+    ...(state === undefined ? {} : { state: state as LeaseSummary["state"] }),
+  };
+  const leases = await take(client.leases.list({ ...wanted, pageSize: Math.min(limit, 200) }), limit);
+  if (json === true) answerJson(leases);
   else if (leases.length === 0) answer("There are no such leases.");
   else answer(table(["ID", "STATE", { name: "BACKEND", gives: 1 }, "REQUESTED", { name: "RUN", optional: 1 }], leases.map((l) => [l.id, sayState(l.state), l.backend, sayAgo(l.requestedAt), l.runId ?? "-"])));
   return exitCodes.ok;
