@@ -77,7 +77,7 @@ beforeAll(async () => {
     select gen_random_uuid(), ${companyId}, 'accepted ' || i, '', '{}', 'accepted', now() + interval '1 day', now() from generate_series(1, ${waiting}) i`);
   await db.execute(sql`insert into activity_log (id, company_id, action, entity_type, entity_id, run_id) select gen_random_uuid(), ${companyId}, 'environment.lease_released', 'environment_lease', id, id from runs limit 10000`);
   await client.unsafe("vacuum analyze");
-});
+}, 300_000);
 afterAll(async () => {
   await client.end();
   await drop();
