@@ -2,7 +2,9 @@
 export const apiErrorCodes = [
   "api_not_ready",
   "body_invalid",
+  "body_encoded",
   "body_malformed",
+  "body_too_complex",
   "body_too_large",
   "company_invalid",
   "company_name_taken",

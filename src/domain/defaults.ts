@@ -150,6 +150,11 @@ export const limits = {
   argv: 2 * MiB - 128 * 1024,
   /** Bytes of a single argument or variable: MAX_ARG_STRLEN of Linux, less its NUL. */
   argument: 131_071,
+  /** Values in the JSON of an HTTP body, and how deep they may lie. */
+  bodyValues: 50_000,
+  bodyDepth: 100,
+  /** Fields that one refusal names. */
+  faults: 100,
   /** Bytes of an HTTP body. */
   body: 8 * MiB,
   /** Priorities of a company's own leases; higher goes first, 0 when the request does not say. */

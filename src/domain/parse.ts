@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { limits } from "./defaults.ts";
 import { type FieldFault, invalid } from "./errors.ts";
 
 /**
@@ -8,7 +9,7 @@ import { type FieldFault, invalid } from "./errors.ts";
 export function parse<S extends z.ZodType>(schema: S, value: unknown, root: string): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const faults = result.error.issues.flatMap((issue) => faultsOf(issue, root));
+  const faults = result.error.issues.slice(0, limits.faults).flatMap((issue) => faultsOf(issue, root)).slice(0, limits.faults);
   throw invalid(`${root}_invalid`.toLowerCase(), faults.map((f) => `${f.field}: ${f.message}`).join("; ").slice(0, 2000), { faults });
 }
 

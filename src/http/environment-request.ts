@@ -2,6 +2,14 @@ import { z } from "zod";
 import { driverKinds } from "../domain/driver-kind.ts";
 import { environmentVariables } from "../domain/request.ts";
 
+const unstorable = "contains a NUL character or half a surrogate pair, which no database keeps; remove it";
+/** Whether every text in it can be kept. */
+const isStorable = (value: unknown): boolean => {
+  if (typeof value === "string") return !value.includes("\0") && value.isWellFormed();
+  return typeof value !== "object" || value === null || Object.entries(value).every(([key, inner]) => isStorable(key) && isStorable(inner));
+};
+const metadata = z.record(z.string().max(200), z.json()).refine(isStorable, unstorable);
+
 /** A name that people read and type. */
 export const printableName = z
   .string()
@@ -11,12 +19,12 @@ export const printableName = z
 /** What makes an environment. The driver's own schema checks `config`. */
 export const environmentRequest = z.strictObject({
   name: printableName,
-  description: z.string().max(1000).refine((text) => !text.includes("\0"), "contains a NUL character; remove it").optional(),
+  description: z.string().max(1000).refine(isStorable, unstorable).optional(),
   driver: z.enum(driverKinds, `must be one of ${driverKinds.join(", ")}`),
   config: z.record(z.string(), z.unknown()).default({}),
   envVars: environmentVariables.default({}),
   maxLeases: z.number().int().min(1).max(1_000_000).optional(),
-  metadata: z.record(z.string().max(200), z.json()).default({}),
+  metadata: metadata.default({}),
 });
 /** A change of one: null unsets. What holds values by name is merged, so null stands for any of them too. */
 export const environmentChange = z.strictObject({
@@ -25,7 +33,7 @@ export const environmentChange = z.strictObject({
   config: z.record(z.string(), z.unknown()).nullable().optional(),
   envVars: z.record(z.string(), z.unknown()).nullable().optional(),
   maxLeases: environmentRequest.shape.maxLeases.nullable(),
-  metadata: z.record(z.string().max(200), z.json()).nullable().optional(),
+  metadata: metadata.nullable().optional(),
 });
 /** An environment that is not saved yet, to look at. */
 export const unsavedEnvironment = environmentRequest.pick({ driver: true, config: true });
