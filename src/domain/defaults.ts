@@ -153,7 +153,7 @@ export const limits = {
   /** Shorter values, in bytes, are not looked for in logs, errors and output: too much would look like them. */
   redactFrom: 4,
   /** Bytes of output that are kept back, at most, while one secret overlaps the next. */
-  redactHeld: MiB,
+  redactHeld: 256 * 1024,
   /** Bytes of stdin a request may carry. */
   stdin: MiB,
   /** Bytes of all arguments and environment variables together: Linux refuses more than a quarter of an 8 MiB stack. */

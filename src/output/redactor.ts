@@ -20,6 +20,8 @@ export class OutputRedactor {
   readonly #needles: readonly Buffer[];
   readonly #anchors: Anchor[];
   #held: Buffer = Buffer.alloc(0);
+  /** Where values are in what is held; those that overlap are one. */
+  #spans: Span[] = [];
 
   constructor(values: readonly string[], begin: Anchor) {
     this.#needles = [...new Set(values.flatMap(formsOf))].map((form) => Buffer.from(form));
@@ -28,14 +30,15 @@ export class OutputRedactor {
 
   /** What of the stream can be kept now that `piece` has come. */
   push(piece: Buffer): Buffer {
+    const seen = this.#held.length;
     this.#held = Buffer.concat([this.#held, piece]);
-    const spans = this.#spans();
-    return this.#release(spans, this.#sure(spans));
+    this.#look(seen);
+    return this.#release(this.#sure());
   }
 
   /** What is left: nothing will come any more. */
   end(): Buffer {
-    return this.#release(this.#spans(), this.#held.length);
+    return this.#release(this.#held.length);
   }
 
   /** The last anchor that is not beyond `kept`. Earlier ones are forgotten. */
@@ -44,25 +47,25 @@ export class OutputRedactor {
     return this.#anchors[0] ?? { kept: 0, written: 0 };
   }
 
-  /** Where values are in what is held; those that overlap are one. */
-  #spans(): Span[] {
-    const found: Span[] = [];
+  /** Finds the values that end behind the first `seen` bytes. */
+  #look(seen: number): void {
+    const found = [...this.#spans];
     for (const needle of this.#needles) {
-      for (let at = this.#held.indexOf(needle); at !== -1; at = this.#held.indexOf(needle, at + 1)) found.push({ from: at, to: at + needle.length });
+      const begin = Math.max(0, seen - needle.length + 1);
+      for (let at = this.#held.indexOf(needle, begin); at !== -1; at = this.#held.indexOf(needle, at + 1)) found.push({ from: at, to: at + needle.length });
     }
-    const spans: { from: number; to: number }[] = [];
+    this.#spans = [];
     for (const { from, to } of found.toSorted((a, b) => a.from - b.from)) {
-      const last = spans.at(-1);
-      if (last !== undefined && from < last.to) last.to = Math.max(last.to, to);
-      else spans.push({ from, to });
+      const last = this.#spans.at(-1);
+      if (last !== undefined && from < last.to) this.#spans[this.#spans.length - 1] = { from: last.from, to: Math.max(last.to, to) };
+      else this.#spans.push({ from, to });
     }
-    return spans;
   }
 
   /** Up to where nothing that is still to come can change what is a value and what is not. */
-  #sure(spans: readonly Span[]): number {
+  #sure(): number {
     const open = Math.min(this.#held.length, ...this.#needles.map((needle) => this.#beginningOf(needle)));
-    const cut = spans.find(({ from, to }) => from <= open && open < to);
+    const cut = this.#spans.find(({ from, to }) => from <= open && open < to);
     if (cut === undefined) return open;
     return this.#held.length - cut.from > limits.redactHeld ? cut.to : cut.from;
   }
@@ -76,10 +79,10 @@ export class OutputRedactor {
     return this.#held.length;
   }
 
-  #release(spans: readonly Span[], upTo: number): Buffer {
+  #release(upTo: number): Buffer {
     const pieces: Buffer[] = [];
     let at = 0;
-    for (const { from, to } of spans) {
+    for (const { from, to } of this.#spans) {
       if (to > upTo) break;
       pieces.push(this.#held.subarray(at, from), masked);
       at = to;
@@ -87,6 +90,7 @@ export class OutputRedactor {
     pieces.push(this.#held.subarray(at, upTo));
     const kept = Buffer.concat(pieces);
     this.#held = this.#held.subarray(upTo);
+    this.#spans = this.#spans.filter(({ from }) => from >= upTo).map(({ from, to }) => ({ from: from - upTo, to: to - upTo }));
     const last = this.#anchors.at(-1) ?? { kept: 0, written: 0 };
     if (upTo > 0) this.#anchors.push({ kept: last.kept + kept.length, written: last.written + upTo });
     return kept;
