@@ -11,6 +11,9 @@ import { leaseEvents, leaseRules, leaseStates } from "../src/domain/lease.ts";
 import { outcomeSchema } from "../src/domain/outcome.ts";
 import { runPhases } from "../src/domain/run.ts";
 import * as embedded from "../src/embedded/timing.ts";
+import type { ApiParts } from "../src/http/parts.ts";
+import { allRoutes } from "../src/http/routes.ts";
+import { waitingCodes } from "../src/wire/waiting.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
@@ -99,13 +102,13 @@ describe("docs/reference.md lists exactly what there is", () => {
   });
 
   it("what a run may wait for", () => {
-    const codes = /interface Waiting \{\s*readonly code: ([^;]+);/.exec(read("src/client/wire.ts"))?.[1] ?? "";
-    expect(listed("Waiting")).toEqual(sorted([...codes.matchAll(/"(\w+)"/g)].map((match) => match[1] ?? "")));
+    expect(listed("Waiting")).toEqual(sorted(waitingCodes));
   });
 
   it("routes", () => {
-    const routes = sources.flatMap((text) => [...text.matchAll(/\bapi\.(get|post|put|patch|delete)\("([^"]+)"/g)].map(([, method = "", path]) => `${method.toUpperCase()} ${path}`));
-    expect(listed("HTTP routes")).toEqual(sorted([...routes, "GET /queues"]));
+    // Of no parts: they are listed, not called.
+    const routes = allRoutes({} as ApiParts).map(({ method, path }) => `${method} ${path}`);
+    expect(listed("HTTP routes")).toEqual(sorted([...routes, "GET /openapi.json", "GET /docs", "GET /queues"]));
   });
 
   it("actions of the activity log", () => {
@@ -121,7 +124,7 @@ describe("docs/reference.md lists exactly what there is", () => {
 function errorCodes(): string[] {
   const parts: Record<string, readonly string[]> = {
     "${noun}_not_found": ["run_not_found", "lease_not_found", "execution_not_found"],
-    "${root}_invalid": found(/\bparse\(/g).length === 0 ? [] : parseRoots().map((name) => `${name}_invalid`.toLowerCase()),
+    "${root}_invalid": [...parseRoots(), ...bodyRoots()].map((name) => `${name}_invalid`.toLowerCase()),
     "${start.name}_unavailable": ["postgres_unavailable", "redis_unavailable"],
     "${start.name}_stopped": ["postgres_stopped", "redis_stopped"],
   };
@@ -136,6 +139,9 @@ function errorCodes(): string[] {
     }),
   );
 }
+
+/** The names under which the bodies of routes are checked. */
+const bodyRoots = (): string[] => allRoutes({} as ApiParts).flatMap(({ body }) => (body !== undefined && "root" in body ? [body.root] : []));
 
 /** The names under which values are checked: the last argument of each `parse(...)` of `src/domain/parse.ts`. */
 function parseRoots(): string[] {

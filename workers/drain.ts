@@ -1,5 +1,6 @@
 import { acquireClaimed, nextLeases } from "../src/leases/acquire.ts";
 import type { WorkerFleet } from "../src/leases/fleet.ts";
+import type { Turns } from "../src/leases/turns.ts";
 import { ofNoJob } from "./onward.ts";
 
 /** Takes a backend's leases, one after the other, until there is none to be had. */
@@ -14,12 +15,14 @@ export interface Drain {
  * Drains on demand, and by itself each time a lease of the backend has got on in this process: a company that has as many on
  * their way as it may gets its next one then, at most `most` at once. `stop` ends all that at the next lease.
  */
-export function openDrain(fleet: WorkerFleet, backend: string, bound: boolean, most: number, stop: AbortSignal): Drain {
+export function openDrain(fleet: WorkerFleet, backend: string, bound: boolean, most: number, inTurn: Turns, stop: AbortSignal): Drain {
   const alone = new Set<Promise<unknown>>();
   const next = nextLeases(fleet, backend, bound);
   const take = async (): Promise<number> => {
     let taken = 0;
-    while (!stop.aborted) {
+    for (;;) {
+      using _ = await inTurn();
+      if (stop.aborted) break;
       const claimed = await next();
       if (claimed === null) break;
       await acquireClaimed(fleet, claimed);

@@ -6,6 +6,7 @@ import { invalid } from "../domain/errors.ts";
 import { newId } from "../domain/ids.ts";
 import type { WorkerFleet } from "../leases/fleet.ts";
 import { Progress } from "../leases/progress.ts";
+import { turns } from "../leases/turns.ts";
 import { advanceRun } from "../runs/advance.ts";
 import { workerSecrets } from "../secrets/lease-secrets.ts";
 import { catalog } from "../../queues/catalog.ts";
@@ -123,18 +124,18 @@ function intakes(config: Config, options: WorkerOptions, base: Base, fleet: Work
   const perBackend = options.backends.flatMap((backend): Intake[] => {
     const bound = fleet.driver(backend).facts.placement === "host" ? fleet.host.id : null;
     // What is done on this machine itself is done by its processors: more at once only makes each take longer, whoever's turn it is.
-    const steps = bound === null ? pools.steps : Math.max(1, availableParallelism() - 1);
+    const inTurn = () => turns(bound === null ? Number.POSITIVE_INFINITY : Math.max(1, availableParallelism() - 1));
     const acquire = (host: string | null): Intake => {
-      const drain = openDrain(fleet, backend, host !== null, steps, detach);
+      const drain = openDrain(fleet, backend, host !== null, pools.steps, inTurn(), detach);
       drains.push(drain);
-      return { queue: catalog.acquire.queue(backend, host), concurrency: steps, processor: acquireJob(fleet, base.bells, backend, drain, giveUp) };
+      return { queue: catalog.acquire.queue(backend, host), concurrency: pools.steps, processor: acquireJob(fleet, base.bells, backend, drain, giveUp) };
     };
     return [
       acquire(null),
       ...(bound === null ? [] : [acquire(bound)]),
-      { queue: catalog.realize.queue(backend, bound), concurrency: steps, processor: realizeJob(fleet, hostPaths, detach) },
-      { queue: catalog.execute.queue(backend, bound), concurrency: executions, processor: executeJob(fleet, detach, bound === null ? executions : steps) },
-      { queue: catalog.release.queue(backend, bound), concurrency: steps, processor: releaseJob(fleet, giveUp) },
+      { queue: catalog.realize.queue(backend, bound), concurrency: pools.steps, processor: realizeJob(fleet, hostPaths, detach, inTurn()) },
+      { queue: catalog.execute.queue(backend, bound), concurrency: executions, processor: executeJob(fleet, detach, inTurn()) },
+      { queue: catalog.release.queue(backend, bound), concurrency: pools.steps, processor: releaseJob(fleet, giveUp, inTurn()) },
     ];
   });
   return [{ queue: catalog.run.queue(), concurrency: pools.runs, processor: runJob(fleet, base.bells) }, ...perBackend];

@@ -6,6 +6,7 @@ import { Leases } from "./leases.ts";
 import { Reconcile } from "./reconcile.ts";
 import type { PatienceTimes } from "./retry.ts";
 import { Runs } from "./runs.ts";
+import { Secrets } from "./secrets.ts";
 import { openTransport } from "./transport.ts";
 
 export interface LeaseholdOptions {
@@ -30,6 +31,7 @@ export class Leasehold {
   readonly companies: Companies;
   readonly hosts: Hosts;
   readonly reconcile: Reconcile;
+  readonly secrets: Secrets;
 
   constructor(options: LeaseholdOptions) {
     const transport = openTransport(options);
@@ -39,6 +41,7 @@ export class Leasehold {
     this.executions = new Executions(transport);
     this.hosts = new Hosts(transport);
     this.reconcile = new Reconcile(transport);
+    this.secrets = new Secrets(transport);
     this.leases = new Leases(transport, this.executions);
   }
 }

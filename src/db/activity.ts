@@ -11,10 +11,15 @@ export interface Activity {
     | "environment.probed"
     | "environment.probed_unsaved"
     | "environment.default_changed"
+    | "secret.created"
+    | "secret.rotated"
+    | "secret.disabled"
+    | "secret.enabled"
+    | "secret.deleted"
     | "environment.lease_acquired"
     | "environment.lease_released";
   /** `company` for what is about no environment that is there. */
-  readonly entityType: "company" | "environment" | "environment_lease";
+  readonly entityType: "company" | "environment" | "environment_lease" | "secret";
   readonly entityId: string;
   readonly runId?: string | null;
   readonly details: Record<string, unknown>;

@@ -24,6 +24,8 @@ export const timing = {
   probe: 30 * second,
   /** How much longer whoever asked waits for the answer to come back. */
   probeAnswer: 5 * second,
+  /** A worker's turn at the processors of its own machine is over after this, also for what is still at it: that waits for something else. */
+  turn: second,
   /** How long an active lease lives without being renewed. */
   leaseLife: 120 * second,
   /** How often a holder renews, and tells the supervisor that somebody still cares. */
@@ -197,7 +199,7 @@ export const pools = {
   runs: 2,
   /**
    * Acquires, realizes and releases a worker process does at once for a backend, each; and as many acquires more that it goes on
-   * with by itself. For backends of its own machine, and executions it begins there: as many as that has processors, less one.
+   * with by itself. On its own machine they take turns at the processors, and so do executions that begin there.
    */
   steps: 8,
   /** Leases of a backend that a company may have waiting for a worker to start their command or give them back, for each worker process there: with as many it gets no further one. */

@@ -20,18 +20,21 @@ export const outcomeSchema = z.discriminatedUnion("kind", [
 ]);
 export type Outcome = z.infer<typeof outcomeSchema>;
 
+export const killReasons = ["timed_out", "cancelled", "lease_ended"] as const;
 /** Why a running command was ended by us. The first reason stays. */
-export type KillReason = "timed_out" | "cancelled" | "lease_ended";
+export type KillReason = (typeof killReasons)[number];
 
 /** The outcome of a command that we ended for `reason` before it was started. Time that was over before is not its own. */
 export const outcomeBeforeStart = (reason: KillReason): Outcome =>
   reason === "timed_out" ? { kind: "not_started", reason: "queue_timeout", message: "nobody could start it in time" } : { kind: reason };
 
+export const killedValues = ["verified", "swept", "unverified"] as const;
 /** What is known about the processes after we ended a command (I9). */
-export type Killed = "verified" | "swept" | "unverified";
+export type Killed = (typeof killedValues)[number];
 
+export const runResults = ["succeeded", "failed", "timed_out", "cancelled", "lost"] as const;
 /** A run in one word, derived from its outcome. */
-export type RunResult = "succeeded" | "failed" | "timed_out" | "cancelled" | "lost";
+export type RunResult = (typeof runResults)[number];
 
 /** The one word for an outcome: success is exit code 0 and nothing else. */
 export function resultOf(outcome: Outcome): RunResult {

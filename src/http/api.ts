@@ -4,41 +4,25 @@ import { limits } from "../domain/defaults.ts";
 import { invalid } from "../domain/errors.ts";
 import { authenticate } from "./authenticate.ts";
 import { boardRoutes } from "./board.ts";
-import { companyRoutes } from "./companies.ts";
-import { defaultEnvironmentRoutes } from "./default-environment.ts";
-import { environmentProbeRoutes } from "./environment-probes.ts";
-import { environmentRoutes } from "./environments.ts";
-import { executionRoutes } from "./executions.ts";
-import { healthRoutes } from "./health.ts";
-import { hostRoutes } from "./hosts.ts";
-import { leaseRoutes } from "./leases.ts";
+import { documentation } from "./documentation.ts";
 import { limitTime } from "./limit-time.ts";
 import { logRequests } from "./log-requests.ts";
 import type { ApiEnv, ApiParts } from "./parts.ts";
 import { problemOf } from "./problem.ts";
-import { runStreamRoutes } from "./run-streams.ts";
-import { runRoutes } from "./runs.ts";
-import { reconcileRoutes } from "./reconcile.ts";
+import { serve } from "./route.ts";
+import { allRoutes } from "./routes.ts";
 import { refuseUnknown } from "./unknown-routes.ts";
 
 /** The whole HTTP interface. Serve its `fetch`; it opens and closes nothing itself. */
 export function createApi(parts: ApiParts): Hono<ApiEnv> {
   const api = new Hono<ApiEnv>();
+  const routes = allRoutes(parts);
   api.use(logRequests(parts.log));
-  healthRoutes(api, parts);
   api.use("/v1/*", limitTime(parts));
   api.use("/v1/*", authenticate(parts.db));
   api.use("/v1/*", bodyLimit({ maxSize: limits.body, onError: tooLarge }));
-  runRoutes(api, parts);
-  runStreamRoutes(api, parts);
-  environmentRoutes(api, parts);
-  environmentProbeRoutes(api, parts);
-  defaultEnvironmentRoutes(api, parts);
-  companyRoutes(api, parts);
-  leaseRoutes(api, parts);
-  executionRoutes(api, parts);
-  hostRoutes(api, parts);
-  reconcileRoutes(api, parts);
+  serve(api, routes);
+  documentation(api, routes, parts.version);
   api.get("/queues/", (c) => c.redirect("/queues"));
   api.route("/queues", boardRoutes(parts));
 

@@ -18,14 +18,6 @@ export async function identify(db: Db, token: string | undefined): Promise<Ident
   return identity;
 }
 
-/** Lets in operators only, once it is known who asks. `what` is what is for them, like `hosts are`. */
-export const operatorsOnly =
-  (what: string): MiddlewareHandler<ApiEnv> =>
-  async (c, next) => {
-    requireOperator(c.var.identity, what);
-    await next();
-  };
-
 export const bearerToken = (header: string | undefined): string | undefined => /^Bearer +([\x21-\x7e]+)$/i.exec(header ?? "")?.[1];
 
 /** Throws `invalid` `operator_required` (403). `what` is what is for operators only, like `the queues are`. */

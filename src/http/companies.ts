@@ -1,12 +1,15 @@
-import type { Hono } from "hono";
 import { z } from "zod";
-import type { Company } from "../client/wire.ts";
 import { type CompanyUse, getCompanyUse, listCompanies, setCompanyLimit } from "../db/companies.ts";
-import { parse } from "../domain/parse.ts";
-import { operatorsOnly } from "./authenticate.ts";
-import { pageOf, pageQuery, readJson, readQuery } from "./input.ts";
+import { type Company, company as companySchema } from "../wire/company.ts";
+import { pageOf as pageSchema } from "../wire/page.ts";
+import { pageOf, pageQuery } from "./input.ts";
 import { noteActivity } from "./note-activity.ts";
-import type { ApiEnv, ApiParts } from "./parts.ts";
+import type { ApiParts } from "./parts.ts";
+import { json, nameOf, type Route, route } from "./route.ts";
+
+const tag = "Companies";
+const who = { operators: "companies and their limits are" };
+const one = { name: nameOf("The company's name") };
 
 const wish = z.strictObject({
   /** Leases that may own a resource at once, over all environments; null is unbounded. */
@@ -14,28 +17,24 @@ const wish = z.strictObject({
 });
 
 /** What each company may have at once. For operators: they look after the whole fleet, and its places are shared by all companies. */
-export function companyRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
+export function companyRoutes(parts: ApiParts): Route[] {
   const { db } = parts;
-
-  api.use("/v1/companies/*", operatorsOnly("companies and their limits are"));
-
-  api.get("/v1/companies", async (c) => {
-    const { limit, cursor } = readQuery(c, pageQuery);
-    return c.json(pageOf(await listCompanies(db, { limit: limit + 1, after: cursor }), limit, (row) => row.name, present));
-  });
-
-  api.get("/v1/companies/:name", async (c) => {
-    readQuery(c, {});
-    return c.json(present(await getCompanyUse(db, c.req.param("name"))));
-  });
-
-  api.patch("/v1/companies/:name", async (c) => {
-    readQuery(c, {});
-    const { maxLeases } = parse(wish, await readJson(c), "company");
-    const changed = await setCompanyLimit(db, c.req.param("name"), maxLeases);
-    await noteActivity(parts, { companyId: changed.id, action: "company.limit_changed", entityType: "company", entityId: changed.id, details: { maxLeases } });
-    return c.json(present(changed));
-  });
+  return [
+    route({ method: "GET", path: "/v1/companies", tag, summary: "List companies, by name", who, query: pageQuery, answers: { 200: json(pageSchema(companySchema), "A page of companies") } }, async ({ c, query: { limit, cursor } }) =>
+      c.json(pageOf(await listCompanies(db, { limit: limit + 1, after: cursor }), limit, (row) => row.name, present)),
+    ),
+    route({ method: "GET", path: "/v1/companies/:name", tag, summary: "Show a company", who, params: one, answers: { 200: json(companySchema, "The company") } }, async ({ c, params: { name } }) =>
+      c.json(present(await getCompanyUse(db, name))),
+    ),
+    route(
+      { method: "PATCH", path: "/v1/companies/:name", tag, summary: "Limit what a company may have at once", who, params: one, body: { schema: wish, root: "company" }, answers: { 200: json(companySchema, "The company") } },
+      async ({ c, params: { name }, body: { maxLeases } }) => {
+        const changed = await setCompanyLimit(db, name, maxLeases);
+        await noteActivity(parts, { companyId: changed.id, action: "company.limit_changed", entityType: "company", entityId: changed.id, details: { maxLeases } });
+        return c.json(present(changed));
+      },
+    ),
+  ];
 }
 
 const present = (row: CompanyUse): Company => ({

@@ -1,10 +1,10 @@
 import type { Context } from "hono";
-import type { OutputEvent } from "../client/wire.ts";
+import type { OutputEvent } from "../wire/events.ts";
 import { timing } from "../domain/defaults.ts";
 import { invalid } from "../domain/errors.ts";
 import type { StreamSizes } from "../domain/execution.ts";
 import { byteStream } from "./byte-stream.ts";
-import { flag, readQuery } from "./input.ts";
+import { flag } from "./input.ts";
 import { type News, watch, type Watched, type WatchParts } from "./watch.ts";
 
 const heartbeat = { bytes: Buffer.from(": still here\n\n"), everyMs: timing.heartbeat };
@@ -16,7 +16,8 @@ export interface EventsWish {
   readonly from: StreamSizes;
 }
 
-export const readEventsWish = (c: Context): EventsWish => ({ output: readQuery(c, { output: flag.default(true) }).output, from: lastEventId(c) });
+/** The query of a request for events. */
+export const eventsQuery = { output: flag.default(true) };
 
 /**
  * What happens to a run or an execution as server-sent events: `state`, `output` and at last `end`. Every event's id is
@@ -33,7 +34,8 @@ export function eventStream<S>(c: Context, parts: WatchParts, watched: Watched<S
   });
 }
 
-function lastEventId(c: Context): StreamSizes {
+/** Where the header says that the last event left off. Throws `invalid` `last_event_id_invalid`. */
+export function lastEventId(c: Context): StreamSizes {
   const header = c.req.header("last-event-id");
   if (header === undefined || header === "") return { stdout: 0, stderr: 0 };
   const match = /^(\d{1,15})-(\d{1,15})$/.exec(header);

@@ -44,13 +44,6 @@ export const wholeNumber = (min: number, max: number) =>
     .transform(Number)
     .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
 
-/** The id in the path. What cannot be an id is as unknown as one that nobody has: 404. */
-export function pathId(c: Context, noun: "run" | "lease" | "execution"): string {
-  const id = c.req.param("id") ?? "";
-  if (!isId(id)) throw invalid(`${noun}_not_found`, `no ${noun} ${id.slice(0, 100)}: ids are UUIDs`, { status: 404 });
-  return id;
-}
-
 const cursor = z
   .string()
   .max(1000)

@@ -3,23 +3,21 @@ import { z } from "zod";
 import { streams, type StreamName } from "../domain/execution.ts";
 import { followOutput } from "../output/follow.ts";
 import { byteStream } from "./byte-stream.ts";
-import { flag, readQuery, wholeNumber } from "./input.ts";
+import { flag, wholeNumber } from "./input.ts";
 import type { WatchParts } from "./watch.ts";
 
-const query = {
+/** What a request for output says. */
+export const outputQuery = {
   stream: z.enum(streams, `must be ${streams.join(" or ")}`).default("stdout"),
   offset: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(0),
   follow: flag.default(false),
 };
 
-/** What a request for output says. */
 export interface OutputWish {
   readonly stream: StreamName;
   readonly offset: number;
   readonly follow: boolean;
 }
-
-export const readOutputWish = (c: Context): OutputWish => readQuery(c, query);
 
 /**
  * The exact bytes of one stream, from an offset on; with `follow`, as they come, to the end of the command. `execution`

@@ -4,6 +4,8 @@ import type { Identity } from "../db/companies.ts";
 import type { Db } from "../db/client.ts";
 import type { Bells } from "../domain/bells.ts";
 import type { Probes } from "../domain/probe.ts";
+import type { FoundSecret } from "../domain/secret-fields.ts";
+import type { SecretParts } from "../secrets/parts.ts";
 import type { OutputNotices } from "../output/follow.ts";
 
 /** What the API is built from. */
@@ -13,6 +15,8 @@ export interface ApiParts {
   readonly notices: OutputNotices;
   readonly probes: Probes;
   readonly log: Logger;
+  /** Of this program, for the document. */
+  readonly version: string;
   /** This process, for event rows. */
   readonly who: string;
   /**
@@ -20,6 +24,9 @@ export interface ApiParts {
    * version does not have, or with the faulty fields.
    */
   checkConfig(backend: string, config: unknown): Record<string, unknown>;
+  /** The secret fields of a config that was checked. */
+  secretFields(backend: string, config: Record<string, unknown>): FoundSecret[];
+  readonly secrets: SecretParts;
   /** Queues for the board, as they are now. One whose name the board has already is closed again. */
   boardQueues(): Promise<readonly Queue[]>;
   /** Whether this process can do its work, and what each check says. */

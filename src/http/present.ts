@@ -1,10 +1,14 @@
-import type * as wire from "../client/wire.ts";
 import type { Environment } from "../db/environments.ts";
 import type { Execution } from "../db/executions.ts";
 import type { HostSituation } from "../db/hosts.ts";
 import type { Lease, LeaseEventRow } from "../db/leases.ts";
 import type { RunSituation } from "../db/runs.ts";
 import { resultOf } from "../domain/outcome.ts";
+import type { Environment as EnvironmentWire } from "../wire/environment.ts";
+import type { ExecutionSummary, RunExecution } from "../wire/execution.ts";
+import type { Host } from "../wire/host.ts";
+import type { LeaseEvent, LeaseSummary } from "../wire/lease.ts";
+import type { RunSummary } from "../wire/run.ts";
 
 /**
  * Rows as the API shows them. Left out on purpose, because they are or may be secret: values of environment variables,
@@ -13,7 +17,7 @@ import { resultOf } from "../domain/outcome.ts";
 
 const iso = (at: Date | null): string | null => at?.toISOString() ?? null;
 
-export function presentRun({ run, lease, execution }: RunSituation): wire.RunSummary {
+export function presentRun({ run, lease, execution }: RunSituation): RunSummary {
   const { request } = run;
   return {
     id: run.id,
@@ -42,7 +46,7 @@ export function presentRun({ run, lease, execution }: RunSituation): wire.RunSum
 }
 
 /** How far an execution has got. */
-const presentProgress = (row: Execution): wire.RunExecution => ({
+const presentProgress = (row: Execution): RunExecution => ({
   id: row.id,
   state: row.state,
   stdoutBytes: row.stdoutBytes,
@@ -50,13 +54,14 @@ const presentProgress = (row: Execution): wire.RunExecution => ({
   stdoutDropped: row.stdoutDropped,
   stderrDropped: row.stderrDropped,
   outputComplete: row.outputComplete,
+  redacted: row.redactOutput,
   killed: row.killed,
   startedAt: iso(row.startedAt),
   firstOutputAt: iso(row.firstOutputAt),
   finishedAt: iso(row.finishedAt),
 });
 
-export const presentExecution = (row: Execution): wire.ExecutionSummary => ({
+export const presentExecution = (row: Execution): ExecutionSummary => ({
   ...presentProgress(row),
   leaseId: row.leaseId,
   runId: row.runId,
@@ -73,7 +78,7 @@ export const presentExecution = (row: Execution): wire.ExecutionSummary => ({
   createdAt: row.createdAt.toISOString(),
 });
 
-export const presentEnvironment = (row: Environment, defaultId: string | null): wire.Environment => ({
+export const presentEnvironment = (row: Environment, defaultId: string | null): EnvironmentWire => ({
   id: row.id,
   name: row.name,
   description: row.description,
@@ -89,7 +94,7 @@ export const presentEnvironment = (row: Environment, defaultId: string | null): 
   updatedAt: row.updatedAt.toISOString(),
 });
 
-export const presentLease = (row: Lease): wire.LeaseSummary => ({
+export const presentLease = (row: Lease): LeaseSummary => ({
   id: row.id,
   state: row.state,
   policy: row.policy,
@@ -115,7 +120,7 @@ export const presentLease = (row: Lease): wire.LeaseSummary => ({
   releasedAt: iso(row.releasedAt),
 });
 
-export const presentLeaseEvent = (row: LeaseEventRow): wire.LeaseEvent => ({
+export const presentLeaseEvent = (row: LeaseEventRow): LeaseEvent => ({
   at: row.at.toISOString(),
   event: row.event,
   from: row.from,
@@ -125,7 +130,7 @@ export const presentLeaseEvent = (row: LeaseEventRow): wire.LeaseEvent => ({
   why: row.why,
 });
 
-export const presentHost = (host: HostSituation): wire.Host => ({
+export const presentHost = (host: HostSituation): Host => ({
   ...host,
   drainingAt: iso(host.drainingAt),
   createdAt: host.createdAt.toISOString(),

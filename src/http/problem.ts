@@ -2,7 +2,7 @@ import { STATUS_CODES } from "node:http";
 import type { Logger } from "pino";
 import { isOutage } from "../db/retry.ts";
 import { busy, type ErrorKind, LeaseholdError } from "../domain/errors.ts";
-import type { Problem } from "../client/wire.ts";
+import type { Problem } from "../wire/problem.ts";
 
 /** The usual status of each kind; an error that knows better says so itself. */
 const statuses: { readonly [K in ErrorKind]: number } = {

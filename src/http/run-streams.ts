@@ -1,27 +1,44 @@
-import type { Hono } from "hono";
 import { findSituation, getSituation } from "../db/runs.ts";
-import { eventStream, readEventsWish } from "./event-stream.ts";
-import { pathId } from "./input.ts";
-import { outputStream, readOutputWish } from "./output-stream.ts";
-import type { ApiEnv, ApiParts } from "./parts.ts";
+import { eventsQuery, eventStream, lastEventId } from "./event-stream.ts";
+import { outputQuery, outputStream } from "./output-stream.ts";
+import type { ApiParts } from "./parts.ts";
+import { bytes, events, idOf, type Route, route } from "./route.ts";
 import { watch } from "./watch.ts";
 import { watchedRun } from "./watched-run.ts";
 
-/** What a run's command prints, and what happens to the run. */
-export function runStreamRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
-  api.get("/v1/runs/:id/output", async (c) => {
-    const id = pathId(c, "run");
-    const wish = readOutputWish(c);
-    const { execution } = await getSituation(parts.db, c.var.identity.companyId, id);
-    return outputStream(c, parts, wish, async (signal) => execution?.id ?? (wish.follow ? await executionOf(parts, id, signal) : null));
-  });
+const tag = "Runs";
+const one = { id: idOf("run") };
 
-  api.get("/v1/runs/:id/events", async (c) => {
-    const id = pathId(c, "run");
-    const wish = readEventsWish(c);
-    await getSituation(parts.db, c.var.identity.companyId, id);
-    return eventStream(c, parts, watchedRun(parts.db, id), wish);
-  });
+/** What a run's command prints, and what happens to the run. */
+export function runStreamRoutes(parts: ApiParts): Route[] {
+  return [
+    route(
+      { method: "GET", path: "/v1/runs/:id/output", tag, summary: "Read what a run's command printed, byte for byte", who: "company", params: one, query: outputQuery, answers: { 200: bytes("The bytes of one stream, from the offset on") } },
+      async ({ c, companyId, params: { id }, query }) => {
+        const { execution } = await getSituation(parts.db, companyId, id);
+        return outputStream(c, parts, query, async (signal) => execution?.id ?? (query.follow ? await executionOf(parts, id, signal) : null));
+      },
+    ),
+    route(
+      {
+        method: "GET",
+        path: "/v1/runs/:id/events",
+        tag,
+        summary: "Follow a run",
+        description: "Server-sent events: `state` (StateEvent), `output` (OutputEvent) and at last `end` (EndEvent). Whoever sends the id of the last one as `Last-Event-ID` misses no byte and gets none twice.",
+        who: "company",
+        params: one,
+        query: eventsQuery,
+        headers: ["last-event-id"],
+        answers: { 200: events("What happens to the run, to its end") },
+      },
+      async ({ c, companyId, params: { id }, query: { output } }) => {
+        const from = lastEventId(c);
+        await getSituation(parts.db, companyId, id);
+        return eventStream(c, parts, watchedRun(parts.db, id), { output, from });
+      },
+    ),
+  ];
 }
 
 /** The run's execution as soon as there is one; null when the run ended without. */

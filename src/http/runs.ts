@@ -1,17 +1,22 @@
 import { randomUUID } from "node:crypto";
-import type { Hono } from "hono";
-import type { Run } from "../client/wire.ts";
 import { listLeaseEvents } from "../db/leases.ts";
 import { getSituation, listRuns } from "../db/runs.ts";
+import { runRequest } from "../domain/request.ts";
 import { submitRun } from "../runs/accept.ts";
 import { cancelRun } from "../runs/cancel.ts";
-import { flag, idPageQuery, pageOf, pathId, readJson, readNothing, readQuery } from "./input.ts";
-import type { ApiEnv, ApiParts } from "./parts.ts";
+import { pageOf as pageSchema } from "../wire/page.ts";
+import { type Run, run as runSchema, runSummary } from "../wire/run.ts";
+import { flag, idPageQuery, pageOf } from "./input.ts";
+import type { ApiParts } from "./parts.ts";
 import { presentRun } from "./present.ts";
+import { idOf, json, type Route, route } from "./route.ts";
 import { timelineOf } from "./timeline.ts";
 import { waitingOf } from "./waiting.ts";
 
-export function runRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
+const tag = "Runs";
+const one = { id: idOf("run") };
+
+export function runRoutes(parts: ApiParts): Route[] {
   const { db } = parts;
 
   const wholeRun = async (companyId: string, id: string): Promise<Run> => {
@@ -20,37 +25,44 @@ export function runRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
     return { ...presentRun(situation), waiting: await waitingOf(db, situation), timeline: timelineOf(situation, events) };
   };
 
-  // Who sends no key gets one: too late to repeat this request, in time to see what it was.
-  api.post("/v1/runs", async (c) => {
-    readQuery(c, {});
-    const { companyId } = c.var.identity;
-    const key = c.req.header("idempotency-key") ?? randomUUID();
-    const { run, fresh } = await submitRun(parts, companyId, key, await readJson(c));
-    return c.json(await wholeRun(companyId, run.id), fresh ? 201 : 200, { location: `/v1/runs/${run.id}`, "idempotency-key": key });
-  });
-
-  api.get("/v1/runs", async (c) => {
-    const { limit, cursor, open } = readQuery(c, { ...idPageQuery, open: flag.optional() });
-    const rows = await listRuns(db, c.var.identity.companyId, {
-      limit: limit + 1,
-      ...(cursor === undefined ? {} : { before: cursor }),
-      ...(open === undefined ? {} : { open }),
-    });
-    return c.json(pageOf(rows, limit, ({ run }) => run.id, presentRun));
-  });
-
-  api.get("/v1/runs/:id", async (c) => {
-    const id = pathId(c, "run");
-    readQuery(c, {});
-    return c.json(await wholeRun(c.var.identity.companyId, id));
-  });
-
-  api.post("/v1/runs/:id/cancel", async (c) => {
-    const id = pathId(c, "run");
-    readQuery(c, {});
-    await readNothing(c);
-    const { companyId } = c.var.identity;
-    await cancelRun(parts, companyId, id);
-    return c.json(await wholeRun(companyId, id));
-  });
+  return [
+    // Who sends no key gets one: too late to repeat this request, in time to see what it was.
+    route(
+      {
+        method: "POST",
+        path: "/v1/runs",
+        tag,
+        summary: "Ask for a run",
+        description: "A repeated key with the same request gives the same run, with 200; with another request it is refused. The answer's `Idempotency-Key` says which key it was.",
+        who: "company",
+        headers: ["idempotency-key"],
+        body: { schema: runRequest, checked: false },
+        answers: { 201: json(runSchema, "It is accepted"), 200: json(runSchema, "It was accepted before, with this key") },
+        problems: [409],
+      },
+      async ({ c, companyId, body }) => {
+        const key = c.req.header("idempotency-key") ?? randomUUID();
+        const { run, fresh } = await submitRun(parts, companyId, key, body);
+        return c.json(await wholeRun(companyId, run.id), fresh ? 201 : 200, { location: `/v1/runs/${run.id}`, "idempotency-key": key });
+      },
+    ),
+    route(
+      { method: "GET", path: "/v1/runs", tag, summary: "List runs, newest first", who: "company", query: { ...idPageQuery, open: flag.optional() }, answers: { 200: json(pageSchema(runSummary), "A page of runs") } },
+      async ({ c, companyId, query: { limit, cursor, open } }) => {
+        const rows = await listRuns(db, companyId, { limit: limit + 1, ...(cursor === undefined ? {} : { before: cursor }), ...(open === undefined ? {} : { open }) });
+        return c.json(pageOf(rows, limit, ({ run }) => run.id, presentRun));
+      },
+    ),
+    route(
+      { method: "GET", path: "/v1/runs/:id", tag, summary: "Show a run with its timeline", who: "company", params: one, answers: { 200: json(runSchema, "The run") } },
+      async ({ c, companyId, params: { id } }) => c.json(await wholeRun(companyId, id)),
+    ),
+    route(
+      { method: "POST", path: "/v1/runs/:id/cancel", tag, summary: "Ask for a run's end", description: "Answers at once; the run ends soon after. Asking again changes nothing.", who: "company", params: one, answers: { 200: json(runSchema, "The run as it is now") } },
+      async ({ c, companyId, params: { id } }) => {
+        await cancelRun(parts, companyId, id);
+        return c.json(await wholeRun(companyId, id));
+      },
+    ),
+  ];
 }

@@ -1,4 +1,4 @@
-import type { TimelineEntry } from "../client/wire.ts";
+import type { TimelineEntry } from "../wire/run.ts";
 import type { LeaseEventRow } from "../db/leases.ts";
 import type { RunSituation } from "../db/runs.ts";
 import { describeOutcome } from "../domain/outcome.ts";

@@ -1,4 +1,4 @@
-import type { Waiting } from "../client/wire.ts";
+import type { Waiting } from "../wire/waiting.ts";
 import type { Db } from "../db/client.ts";
 import { queuePosition } from "../db/next-lease.ts";
 import type { Execution } from "../db/executions.ts";

@@ -1,4 +1,4 @@
-import type { ExecutionStateEvent } from "../client/wire.ts";
+import type { ExecutionStateEvent } from "../wire/events.ts";
 import type { Db } from "../db/client.ts";
 import { findExecution } from "../db/executions.ts";
 import { waitingToStart } from "./waiting.ts";

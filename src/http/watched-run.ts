@@ -1,4 +1,4 @@
-import type { StateEvent } from "../client/wire.ts";
+import type { StateEvent } from "../wire/events.ts";
 import type { Db } from "../db/client.ts";
 import { findSituation, type RunSituation } from "../db/runs.ts";
 import { waitingOf } from "./waiting.ts";

@@ -5,6 +5,7 @@ import { insertSecret, secretNotFound } from "../db/secrets.ts";
 import { pastedInto, replaceUses } from "../db/secret-uses.ts";
 import { nextVersion } from "../db/secret-versions.ts";
 import { newId } from "../domain/ids.ts";
+import type { EnvironmentVariables } from "../domain/request.ts";
 import { isSecretRef, type SecretRef, sealedStore } from "../domain/secret.ts";
 import { fieldName, type FieldPath, type FoundSecret, withFields } from "../domain/secret-fields.ts";
 import { checkReferences } from "./check-references.ts";
@@ -15,7 +16,7 @@ import { sealingKey } from "./sealing-key.ts";
 /** An environment that is to be made, with the secrets in it. */
 export const createEnvironment = (parts: SecretParts, companyId: string, row: NewEnvironment, fields: readonly FoundSecret[]): Promise<Environment> => {
   const id = newId();
-  return writeEnvironment(parts, { companyId, id, fields }, (tx, kept) => insertEnvironment(tx, companyId, { ...row, config: kept(row.config) }, id));
+  return writeEnvironment(parts, { companyId, id, fields, envVars: row.envVars }, (tx, kept) => insertEnvironment(tx, companyId, { ...row, config: kept(row.config) }, id));
 };
 
 /** Puts references in the place of what was pasted into a config. */
@@ -26,18 +27,21 @@ export type Keep = (config: Record<string, unknown>) => Record<string, unknown>;
  * become secrets of their own, or new versions of those that were pasted there before, and only references to them are kept. All
  * references are the company's own, and stay as long as the environment refers to them.
  *
- * `fields` are the config's secret fields. Throws as `write` and `checkReferences` do, and `refused` when there is no master key
+ * `fields` are the config's secret fields, `envVars` its variables. Throws as `write` and `checkReferences` do, and `refused` when there is no master key
  * to seal with.
  */
 export async function writeEnvironment(
   parts: SecretParts,
-  { companyId, id, fields }: { readonly companyId: string; readonly id: string; readonly fields: readonly FoundSecret[] },
+  { companyId, id, fields, envVars }: { readonly companyId: string; readonly id: string; readonly fields: readonly FoundSecret[]; readonly envVars: EnvironmentVariables },
   write: (tx: Db, kept: Keep) => Promise<Environment>,
 ): Promise<Environment> {
   const pasted = fields.flatMap(({ value }) => (isSecretRef(value) ? [] : [parts.known.hold(value)]));
   try {
     const key = pasted.length === 0 ? null : await sealingKey(parts.db, parts.ring);
     return await parts.db.transaction(async (tx) => {
+      const given = [...fields.map(({ path, value }) => ({ field: fieldName(path), value })), ...Object.entries(envVars).map(([name, value]) => ({ field: `envVars.${name}`, value }))];
+      const refs = given.flatMap(({ field, value }) => (isSecretRef(value) ? [{ field, ref: value }] : []));
+      await checkReferences(tx, companyId, refs.map(({ field, ref }) => ({ field: `environment.${field}`, ref })), { lock: true });
       const known = await pastedInto(tx, id);
       const secrets = fields.map(({ path, value }): Planned => (isSecretRef(value) ? { path, ref: value } : { path, ref: latest(known.get(fieldName(path)) ?? newId()), value }));
       // The environment first: its secrets belong to it.
@@ -50,7 +54,8 @@ export async function writeEnvironment(
         if (version === 1) await insertSecret(tx, companyId, { name: nameFor(id, field), store: sealedStore, version, field, environmentId: id }, { id: ref.secretId });
         await putVersion(tx, key, { companyId, secretId: ref.secretId, version }, value);
       }
-      await keepUses(tx, written, secrets);
+      const pastedRefs = secrets.flatMap(({ path, ref, value }) => (value === undefined ? [] : [{ field: fieldName(path), ref }]));
+      await replaceUses(tx, id, [...refs, ...pastedRefs].map(({ field, ref }) => ({ field, secretId: ref.secretId })));
       return written;
     });
   } finally {
@@ -72,14 +77,4 @@ function nameFor(environmentId: string, field: string): string {
   const name = `environment-${environmentId}-${field}`;
   if (/^[A-Za-z0-9._/-]{1,200}$/.test(name)) return name;
   return `${name.replace(/[^A-Za-z0-9._/-]/g, "_").slice(0, 180)}-${createHash("sha256").update(field).digest("hex").slice(0, 12)}`;
-}
-
-/** Checks all that an environment refers to, and writes down what that is. */
-async function keepUses(tx: Db, { id, companyId, envVars }: Environment, secrets: readonly Planned[]): Promise<void> {
-  const used = [
-    ...secrets.map(({ path, ref }) => ({ field: fieldName(path), ref })),
-    ...Object.entries(envVars).flatMap(([name, value]) => (isSecretRef(value) ? [{ field: `envVars.${name}`, ref: value }] : [])),
-  ];
-  await checkReferences(tx, companyId, used.map(({ field, ref }) => ({ field: `environment.${field}`, ref })), { lock: true });
-  await replaceUses(tx, id, used.map(({ field, ref }) => ({ field, secretId: ref.secretId })));
 }

@@ -5,6 +5,7 @@ import { openDrivers } from "../../src/app/drivers.ts";
 import { timing } from "../../src/domain/defaults.ts";
 import { pino } from "pino";
 import { judge, type Verdict } from "./checks/all.ts";
+import { releaseMargin } from "./checks/bounds.ts";
 import type { Evidence } from "./evidence/evidence.ts";
 import { picture, plantForeign } from "./evidence/foreign.ts";
 import { intrude } from "./evidence/intrude.ts";
@@ -17,7 +18,7 @@ import { type ChaosFleet, makePlaces, type Places, startFleet } from "./fleet/fl
 import { makeTrouble, type Trouble } from "./fleet/troubles.ts";
 import { type ChaosOptions, lateBound } from "./options.ts";
 import { Random } from "./random.ts";
-import { settle } from "./settle.ts";
+import { openThings, settle } from "./settle.ts";
 import { produce, type Production } from "./work/producer.ts";
 import { makeTenants } from "./work/tenants.ts";
 import { makeTrees } from "./work/trees.ts";
@@ -129,6 +130,8 @@ interface Seen {
 async function gather(fleet: ChaosFleet, seen: Seen): Promise<Evidence> {
   const { db } = fleet.database;
   const left = await whatStays(fleet.places, seen.foreignNames, seen.late);
+  // What was found and given back meanwhile has a lease of its own, which ends a moment after its resource is gone.
+  await untilNoneOpen(fleet);
   const rows = await readRows(db);
   const { watched } = seen.watching;
   const foreign = new Set(seen.foreignNames);
@@ -148,6 +151,11 @@ async function gather(fleet: ChaosFleet, seen: Seen): Promise<Evidence> {
     sources: { before: seen.before.sources, after: await picture([fleet.places.workspaces]) },
     crashes: fleet.members.flatMap((member) => member.crashes),
   };
+}
+
+async function untilNoneOpen(fleet: ChaosFleet): Promise<void> {
+  const end = performance.now() + releaseMargin;
+  while (performance.now() < end && (await openThings(fleet)).length > 0) await sleep(100);
 }
 
 /** Watchdogs and pumps of what has just ended leave within moments; what is there longer than that stays. */

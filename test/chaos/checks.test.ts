@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { judge } from "./checks/all.ts";
-import type { Evidence } from "./evidence/evidence.ts";
+import type { Evidence, LeaseRow } from "./evidence/evidence.ts";
 import { printed, sample, type Sample } from "./sample.ts";
 
 const broken = async (evidence: Evidence): Promise<string[]> => (await judge(evidence)).filter((verdict) => verdict.violations.length > 0).flatMap((verdict) => verdict.invariants);
@@ -59,6 +59,19 @@ describe("the checks of chaos", () => {
   it.each(planted)("%s: see %s", async (invariant, _what, spoil) => {
     const healthy = sample();
     expect(await broken({ ...healthy.evidence, ...spoil(healthy) })).toContain(invariant);
+  });
+
+  it("I1, I3, I5: take a lease for what a provider made too late for one of its key", async () => {
+    const { evidence, lease } = sample();
+    const late: LeaseRow = { ...lease, id: "01a1fbac-0000-7000-8000-000000000009", run: null, state: "failed", ending: "failed", fence: 5, requestedAt: 9000, acquiredAt: null, releasingSince: 9000, releasedAt: 9100 };
+    const event = (event: string, from: LeaseRow["state"] | null, to: LeaseRow["state"], fence: number, at: number) => ({ lease: late.id, event, from, to, fence, at });
+    const begins = (fence: number, at: number): Partial<Evidence> => ({
+      leases: [lease, { ...late, fence: fence + 1 }],
+      events: [...evidence.events, event("orphan", null, "releasing", fence, at), event("claim_release", "releasing", "releasing", fence + 1, 9050), event("cleaned", "releasing", "failed", fence + 1, 9100)],
+    });
+    expect(await broken({ ...evidence, ...begins(4, 9000) })).toEqual([]);
+    expect(await broken({ ...evidence, ...begins(3, 9000) })).toEqual(["I5"]);
+    expect(await broken({ ...evidence, ...begins(4, 2800) })).toEqual(["I3"]);
   });
 
   it("I13: take a submission that only Redis had for lost with it", async () => {

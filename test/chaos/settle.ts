@@ -55,7 +55,8 @@ export async function settle(fleet: ChaosFleet, { hurry, signal, say }: SettleOp
   }
 }
 
-async function openThings({ database: { db } }: ChaosFleet): Promise<string[]> {
+/** What has not ended, a line each. */
+export async function openThings({ database: { db } }: ChaosFleet): Promise<string[]> {
   const rows = await rowsOf(
     db,
     sql`select 'run ' || id || ' ' || phase as what from runs where phase <> 'ended'

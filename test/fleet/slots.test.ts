@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { sql } from "drizzle-orm";
+import { availableParallelism } from "node:os";
 import { insertEnvironment } from "../../src/db/environments.ts";
 import { claimNextLease } from "../../src/db/lease-claims.ts";
 import { insertLease, moveLease } from "../../src/db/leases.ts";
@@ -94,6 +95,27 @@ describe("slots of an environment", () => {
   });
 });
 
+describe("a place that hangs", () => {
+  it("I4: keeps no other place of its machine waiting to be given back", async () => {
+    const hangs = await stack.fakeEnvironment({ commands: "instant", faults: [{ verb: "release", call: [1, 1000], fault: "hang" }] });
+    const works = await stack.fakeEnvironment({ commands: "instant" });
+    await stack.worker({ backends });
+    const submit = (project: string, count: number) => Promise.all(Array.from({ length: count }, () => stack.submit({ command: ["true"], environment: { project } })));
+    const hung = await submit(hangs, availableParallelism());
+    const leases = async () => Promise.all(hung.map(async ({ id }) => (await stack.situation(id)).lease));
+    await eventually(async () => {
+      await stack.sweep();
+      for (const lease of await leases()) expect(lease?.claimOwner).toMatch(/^worker/);
+      for (const lease of await leases()) expect(lease?.state).toBe("releasing");
+    });
+    const [run] = await submit(works, 1);
+    const { lease } = await stack.ended(run?.id ?? "");
+    expect(lease?.state).toBe("released");
+    // Each still waits for its first answer: nobody had to give up for the other to get on.
+    for (const one of await leases()) expect(one).toMatchObject({ state: "releasing", attempt: 1 });
+  });
+});
+
 describe("with a worker killed in the middle", () => {
   it("I4, I6: never more than 3, in the order of request, none starved, none twice", async () => {
     const fleet = await startTestFleet();
@@ -102,7 +124,7 @@ describe("with a worker killed in the middle", () => {
       const { id: environment } = await insertEnvironment(database, fleet.companyId, fakeEnvironment({}, 3));
       await Promise.all([fleet.reaper(), fleet.worker("")]);
       const count = 30;
-      const runs = await Promise.all(Array.from({ length: count }, () => fleet.submit({ command: ["sleep", "0.3"], environment: { project: environment } })));
+      const runs = await Promise.all(Array.from({ length: count }, (_, i) => fleet.submit({ command: ["sleep", i === 6 ? "4" : "0.3"], environment: { project: environment } })));
       await eventually(async () => expect((await slotHistory(database, environment)).requested).toHaveLength(count));
       const workers = await Promise.all([1, 2, 3].map(() => fleet.worker("sandbox-fake")));
       await eventually(async () => {

@@ -12,13 +12,14 @@ import { created, executing, held } from "./run-states.ts";
 let server: ApiServer;
 let prober: AsyncDisposable;
 let root: string;
-let ids: { run: string; lease: string; environment: string; held: string; execution: string };
+let ids: { run: string; lease: string; environment: string; held: string; execution: string; secret: string };
 beforeAll(async () => {
   server = await startApi();
   const { runId, lease } = await executing(server, server.acme.id);
   const adHoc = await held(server, server.acme.id);
   const execution = await created(server, adHoc);
-  ids = { run: runId, lease: lease.id, environment: (await ensureLocalEnvironment(server.db, server.acme.id)).id, held: adHoc.id, execution: execution.id };
+  const { id: secret } = await server.client(server.acme.producer).secrets.create({ name: "token", value: "acme's own" });
+  ids = { run: runId, lease: lease.id, environment: (await ensureLocalEnvironment(server.db, server.acme.id)).id, held: adHoc.id, execution: execution.id, secret };
   root = await mkdtemp(join(tmpdir(), "leasehold-test-"));
   prober = await startProber(server.db, { url: inject("redisUrl"), prefix: server.prefix }, localDriver({ root, installation: newId() }));
 });
@@ -29,14 +30,17 @@ afterAll(async () => {
 });
 
 interface Route {
-  readonly method: "GET" | "POST" | "PUT" | "PATCH";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path: string;
   /** Status for acme's producer and operator. */
   readonly own: number;
   /** Status for somebody else's producer: as if it were not there, or only their own. */
   readonly foreign: number;
+  /** `{secret}` in it stands for the id. */
   readonly body?: unknown;
 }
+
+const secretRef = { type: "secret_ref", secretId: "{secret}" };
 
 const routes: readonly Route[] = [
   { method: "POST", path: "/v1/runs", own: 201, foreign: 201, body: { command: ["true"] } },
@@ -65,6 +69,19 @@ const routes: readonly Route[] = [
   { method: "GET", path: "/v1/executions/{execution}/output?follow=true", own: 200, foreign: 404 },
   { method: "GET", path: "/v1/executions/{execution}/events", own: 200, foreign: 404 },
   { method: "POST", path: "/v1/executions/{execution}/cancel", own: 200, foreign: 404 },
+  { method: "POST", path: "/v1/secrets", own: 409, foreign: 201, body: { name: "token", value: "a value of one's own" } },
+  { method: "POST", path: "/v1/secrets", own: 404, foreign: 201, body: { name: "theirs", store: "files", path: "other/token" } },
+  { method: "GET", path: "/v1/secrets", own: 200, foreign: 200 },
+  { method: "GET", path: "/v1/secrets/{secret}", own: 200, foreign: 404 },
+  { method: "GET", path: "/v1/secrets/{secret}/accesses", own: 200, foreign: 404 },
+  { method: "POST", path: "/v1/secrets/{secret}/versions", own: 201, foreign: 404, body: { value: "another" } },
+  { method: "POST", path: "/v1/secrets/{secret}/disable", own: 200, foreign: 404 },
+  { method: "POST", path: "/v1/secrets/{secret}/enable", own: 200, foreign: 404 },
+  { method: "GET", path: "/v1/secret-stores", own: 200, foreign: 200 },
+  { method: "POST", path: "/v1/runs", own: 201, foreign: 404, body: { command: ["true"], env: { TOKEN: secretRef } } },
+  { method: "POST", path: "/v1/leases/{held}/executions", own: 201, foreign: 404, body: { command: ["true"], env: { TOKEN: secretRef } } },
+  { method: "POST", path: "/v1/environments", own: 409, foreign: 404, body: { name: "Refers", driver: "local", envVars: { TOKEN: secretRef } } },
+  { method: "DELETE", path: "/v1/secrets/gone", own: 404, foreign: 404 },
   { method: "POST", path: "/v1/leases/{held}/release", own: 200, foreign: 404 },
   { method: "POST", path: "/v1/leases/{lease}/release", own: 200, foreign: 404 },
   { method: "POST", path: "/v1/runs/{run}/cancel", own: 200, foreign: 404 },
@@ -77,7 +94,7 @@ const open: readonly Route[] = [
 
 const ask = async ({ method, path, body }: Route, token: string | null): Promise<Response> => {
   const filled = path.replace(/\{(\w+)\}/, (_all, name: keyof typeof ids) => ids[name]);
-  const response = await server.request(filled, { method, token, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+  const response = await server.request(filled, { method, token, ...(body === undefined ? {} : { body: JSON.stringify(body).replace("{secret}", ids.secret) }) });
   if (response.headers.get("content-type")?.includes("json") !== true) await response.body?.cancel();
   return response;
 };

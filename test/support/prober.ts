@@ -9,6 +9,7 @@ import { newId } from "../../src/domain/ids.ts";
 import type { Driver } from "../../src/drivers/driver.ts";
 import type { WorkerFleet } from "../../src/leases/fleet.ts";
 import { Progress } from "../../src/leases/progress.ts";
+import { turns } from "../../src/leases/turns.ts";
 import { acquireJob } from "../../workers/acquire.ts";
 import { openDrain } from "../../workers/drain.ts";
 import { openWorkers } from "../../workers/host.ts";
@@ -22,7 +23,7 @@ export async function startProber(db: Db, address: RedisAddress, driver: Driver,
   const stop = new AbortController();
   const host = { id: newId(), name: hostname() };
   const fleet: WorkerFleet = { db, claims: db, bells, log: quietLog, who: "prober", installation: newId(), host, memory: { known: async () => [], remember: async () => {}, forget: async () => {} }, driver: () => driver, notices, progress: new Progress(), secrets: noSecrets(db) };
-  const processor = acquireJob(fleet, bells, backend, openDrain(fleet, backend, false, 4, stop.signal), stop.signal);
+  const processor = acquireJob(fleet, bells, backend, openDrain(fleet, backend, false, 4, turns(4), stop.signal), stop.signal);
   const workers = openWorkers(address, [{ queue: catalog.acquire.queue(backend, null), concurrency: 2, processor }], quietLog);
   await beatWorker(db, { id: newId(), host: host.id, hostName: host.name, pid: process.pid, version: "test", backends: [backend] });
   return {

@@ -7,7 +7,8 @@ export const keysFirst: Check = {
   invariants: ["I1"],
   says: "every resource seen at a provider carries the key of a lease that was in Postgres before",
   look: ({ watched, leases }) => {
-    const byKey = new Map(leases.map((lease) => [lease.key, lease]));
+    // The first of a key: what was made too late gets one more lease, to be given back by.
+    const byKey = new Map(leases.toReversed().map((lease) => [lease.key, lease]));
     return each(watched.resources, ([key, { root, bornAt }]) => {
       const lease = byKey.get(key);
       if (lease === undefined) return `${root}/${key} belongs to no lease`;

@@ -8,16 +8,16 @@ export const openLeases: Check = {
   says: "one open lease per resource at any time, and never more than max_leases in an environment",
   look: async ({ leases, events, tasks }) => {
     const eventsOf = groupBy(events, (event) => event.lease);
-    const span = (lease: LeaseRow, begins: string): { from: number; to: number } | null => {
+    const span = (lease: LeaseRow, ...begins: string[]): { from: number; to: number } | null => {
       const mine = eventsOf.get(lease.id) ?? [];
-      const from = mine.find((event) => event.event === begins)?.at;
+      const from = mine.find((event) => begins.includes(event.event))?.at;
       return from === undefined ? null : { from, to: mine.findLast((event) => isFinalLease(event.to))?.at ?? Number.POSITIVE_INFINITY };
     };
     const byResource = groupBy(leases, (lease) => `${lease.backend} ${lease.key}`);
     const limits = new Map(tasks.flatMap(({ place }) => (place.maxLeases === null ? [] : [[place.id, place.maxLeases] as const])));
     return together(
       await each(byResource, ([key, of]) => {
-        const most = mostAtOnce(of.map((lease) => span(lease, "request")));
+        const most = mostAtOnce(of.map((lease) => span(lease, "request", "orphan")));
         return most > 1 && `${most} leases of ${key} were open at once`;
       }),
       await each(limits, ([environment, max]) => {
