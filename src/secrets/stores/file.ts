@@ -20,7 +20,7 @@ export function fileStore(name: string, directory: string, allowed: (path: strin
         const root = await realpath(directory);
         const real = await realpath(join(root, reference.path));
         const inside = relative(root, real);
-        if (inside === "" || inside.startsWith("..") || !allowed(reference.path) || !leadsHome(reference.path, inside, allowed)) throw denied(name, reference);
+        if (inside === "" || inside === ".." || inside.startsWith("../") || !allowed(reference.path) || !leadsHome(reference.path, inside, allowed)) throw denied(name, reference);
         // No link is left in it; one that has come to be there since is not followed.
         const file = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
         try {
