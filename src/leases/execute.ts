@@ -149,8 +149,9 @@ function hopeless(execution: Execution, error: unknown): Outcome | null {
     const refusal = error instanceof LeaseholdError && (error.kind === "invalid" || error.kind === "refused");
     if (refusal) return { kind: "not_started", reason: error.code, message };
     // The database's own troubles say nothing about the place.
-    if (execution.attempt >= attempts.step && !isOutage(error)) return { kind: "not_started", reason: isAboutSecrets(error) ? error.code : "transport_resolution_failed", message };
-    return null;
+    if (execution.attempt < attempts.step || isOutage(error)) return null;
+    if (isAboutSecrets(error)) return { kind: "not_started", reason: error.code, message };
+    return { kind: "not_started", reason: "transport_resolution_failed", message };
   }
   return gone ? { kind: "lost", message: "its place vanished" } : null;
 }

@@ -24,7 +24,7 @@ export const fakeConfig = z.strictObject({
   /** Token of the provider's account. See `log-in.ts` for which it takes. */
   apiToken: secretField().optional(),
   /** Further accounts, each with tokens of its own by purpose; all of them are brought along too. */
-  accounts: z.array(z.strictObject({ name: z.string().min(1).max(100), tokens: z.record(z.string().max(100), secretField()) })).max(20).default([]),
+  accounts: z.array(z.strictObject({ name: z.string().min(1).max(100), tokens: z.record(z.string().max(100), secretField()) })).max(20).optional(),
   faults: faultPlan.default([]),
 });
 export type FakeConfig = z.output<typeof fakeConfig>;

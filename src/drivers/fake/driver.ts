@@ -169,7 +169,7 @@ export function fakeDriver({ root: given, installation, path }: FakePlace): Driv
     async release(context, { key, handle, config: given }) {
       const known = handle === null ? null : readHandle(handle);
       // What this version does not understand any more can still be given back where nothing has to be brought along.
-      const account = known?.config ?? fakeConfig.safeParse(given).data ?? { accounts: [] };
+      const account = known?.config ?? fakeConfig.safeParse(given).data ?? {};
       const plan = known?.config.faults ?? (await planIn(at.planOf(key)));
       await attempt("release", context, plan, key, (provider) =>
         releaseSandboxes(leaseCalls(context, key, provider, known?.config ?? noCommands), installation, known?.sandboxId ?? null),

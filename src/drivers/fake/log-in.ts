@@ -12,7 +12,7 @@ export type Account = Pick<FakeConfig, "apiToken" | "accounts">;
  * Brings a config's tokens to the provider at `root`, which knows the SHA-256 of those it takes, a line each in hex, in its file
  * `tokens`. Without that file it is open to everybody. Throws the provider's `unauthorized`.
  */
-export async function logIn(root: string, { apiToken, accounts }: Account, reveal: CallContext["reveal"]): Promise<void> {
+export async function logIn(root: string, { apiToken, accounts = [] }: Account, reveal: CallContext["reveal"]): Promise<void> {
   const wanted = [...(apiToken === undefined ? [] : [apiToken]), ...accounts.flatMap(({ tokens }) => Object.values(tokens))];
   const brought = await Promise.all(wanted.map(reveal));
   const list = await readFile(providerLayout(root).tokens, "utf8").catch(() => null);
