@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import Table from "cli-table3";
 import { pino } from "pino";
 import { readConfig } from "../src/config.ts";
 import { startFleet } from "../src/app/up/fleet.ts";
+import { table } from "../src/cli/table.ts";
 import { cancel } from "./cancel.ts";
 import { firstByte } from "./first-byte.ts";
 import { backlog } from "./backlog.ts";
@@ -35,15 +35,15 @@ const dataDir = await mkdtemp(join(tmpdir(), "leasehold-bench-"));
 const config = { ...readConfig(), dataDir, databaseUrl: undefined, redisUrl: undefined, port: 0, logLevel: "error", fakeProvider: join(dataDir, "fake") };
 const fleet = await startFleet(config, { workers: 3 }, pino({ level: "silent" }));
 try {
-  const table = new Table({ head: ["scenario", "what", "leasehold", "raw limit", "ratio"], style: { head: [], border: [] }, colAligns: ["left", "left", "right", "right", "right"] });
+  const rows: string[][] = [];
   for (const [name, scenario] of Object.entries(scenarios)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue;
     process.stderr.write(`${name} ...\n`);
     for (const row of await scenario(fleet)) {
-      table.push([name, row.what, row.measured, row.raw ?? "", row.ratio === undefined ? "" : row.ratio.toFixed(2)]);
+      rows.push([name, row.what, row.measured, row.raw ?? "", row.ratio === undefined ? "" : row.ratio.toFixed(2)]);
     }
   }
-  process.stdout.write(`${availableParallelism()} cores, Node ${process.version}, 3 worker processes\n${table.toString()}\n`);
+  process.stdout.write(`${availableParallelism()} cores, Node ${process.version}, 3 worker processes\n${table(["scenario", "what", ...["leasehold", "raw limit", "ratio"].map((heading) => ({ name: heading, right: true }))], rows)}\n`);
 } finally {
   await fleet.stopServices();
   await rm(dataDir, { recursive: true, force: true });

@@ -18,11 +18,8 @@ const has = <K extends string>(data: unknown, key: K): data is Record<K, unknown
 /** Rings for a run that is written down. */
 export const runBell = z.strictObject({ v: z.literal(1), run: z.uuid() });
 
-/** A whole run, for producers that have nothing but Redis. The first thing done with it is to write it down. */
+/** A whole run, for producers that have nothing but Redis: published as `docs/run-submission.schema.json`. The first thing done with it is to write it down. */
 export const runSubmission = z.strictObject({ v: z.literal(1), company: z.uuid(), idempotencyKey, request: runRequest });
-
-/** What a producer puts on the `runs` queue: `{ v: 1, company, idempotencyKey, request }`. */
-export type RunSubmission = z.input<typeof runSubmission>;
 
 const stepPayload = z.strictObject({ v: z.literal(1), id: z.uuid(), offer: z.number().int() });
 

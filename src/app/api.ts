@@ -6,6 +6,7 @@ import { installationId, mustBeWritable } from "../db/installation.ts";
 import { livingBackends } from "../db/workers.ts";
 import { timing } from "../domain/defaults.ts";
 import { createApi } from "../http/api.ts";
+import { serverOptions } from "../http/server-options.ts";
 import { reasonOf, refused, transient } from "../domain/errors.ts";
 import { catalog, verbs } from "../../queues/catalog.ts";
 import { evictionWarning, mustTakeWrites, openPatientConnection } from "../../queues/connection.ts";
@@ -55,6 +56,7 @@ export async function runApi(config: Config): Promise<void> {
     log: base.log,
     who: base.who,
     version: packageVersion(),
+    requestsPerSecond: config.rateLimit,
     checkConfig: configCheck(drivers),
     secretFields: secretFieldsOf(drivers),
     secrets,
@@ -65,7 +67,7 @@ export async function runApi(config: Config): Promise<void> {
     },
   });
 
-  const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port });
+  const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port, serverOptions });
   await new Promise<void>((resolve, reject) => {
     server.once("listening", resolve);
     server.once("error", (error: NodeJS.ErrnoException) => reject(cannotListen(config, error)));

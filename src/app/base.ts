@@ -22,7 +22,7 @@ export interface Base {
 }
 
 /** Opens the connections of a process of this kind. Throws `invalid` when the configuration names no database or Redis. */
-export function openBase(config: Config, kind: string): Base {
+export function openBase(config: Config, kind: string, databaseOf = openDatabase): Base {
   const { databaseUrl, redisUrl } = config;
   if (databaseUrl === undefined || redisUrl === undefined) {
     const missing = [databaseUrl === undefined ? "DATABASE_URL" : "", redisUrl === undefined ? "REDIS_URL" : ""].filter((n) => n !== "");
@@ -30,7 +30,7 @@ export function openBase(config: Config, kind: string): Base {
   }
   const known = new KnownValues();
   const log = openLog(config.logLevel, kind, known.redact);
-  const database = openDatabase(databaseUrl, { name: kind, max: config.pool });
+  const database = databaseOf(databaseUrl, { name: kind, max: config.pool });
   const redis = { url: redisUrl, prefix: config.queuePrefix };
   const bells = openBells(redis, log);
   return {

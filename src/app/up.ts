@@ -4,7 +4,7 @@ import { timing } from "../domain/defaults.ts";
 import { isKind } from "../domain/errors.ts";
 import { openLog } from "../log.ts";
 import { withRunning } from "./up/end-running.ts";
-import { type LocalFleet, startFleet } from "./up/fleet.ts";
+import { type LocalFleet, logsIn, startFleet } from "./up/fleet.ts";
 import { tokenFile } from "./up/token.ts";
 import { type Told, untilTold } from "./until-told.ts";
 import { packageVersion } from "./version.ts";
@@ -14,6 +14,17 @@ export interface UpOptions {
   readonly backends?: readonly string[];
   /** Where to tell people what happens; a line each. */
   readonly say: (line: string) => void;
+  /** Told when everything is up; without it, people are told what to do next. */
+  readonly ready?: (facts: UpFacts) => void;
+}
+
+/** What a program has to know of a fleet that is up. */
+export interface UpFacts {
+  readonly url: string;
+  readonly companyId: string;
+  readonly tokenFile: string;
+  readonly logs: string;
+  readonly runsGo: LocalFleet["runsGo"];
 }
 
 /** The whole fleet on this machine, until Ctrl-C. The first hands running commands on; a second one ends them too. */
@@ -30,7 +41,8 @@ export async function runUp(config: Config, options: UpOptions): Promise<void> {
     return null;
   });
   if (fleet === null) return;
-  sayWhatNext(fleet, config, say);
+  if (options.ready === undefined) sayWhatNext(fleet, config, say);
+  else options.ready({ url: fleet.url, companyId: fleet.companyId, tokenFile: tokenFile(config.dataDir), logs: logsIn(config.dataDir), runsGo: fleet.runsGo });
   await told.first;
   await stop(fleet, told, say);
   told.done();
@@ -44,7 +56,7 @@ function sayWhatNext(fleet: LocalFleet, config: Config, say: (line: string) => v
     `API      ${fleet.url}`,
     `Board    ${board.href}  (any user name, password: the token)`,
     `Token    ${tokenFile(config.dataDir)}`,
-    `Logs     ${config.dataDir}/logs`,
+    `Logs     ${logsIn(config.dataDir)}`,
     `Runs     ${whereRunsGo(fleet.runsGo)}`,
     "",
     "Now, in another terminal:",

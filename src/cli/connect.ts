@@ -1,32 +1,20 @@
 import { join } from "node:path";
 import { Leasehold } from "../client/index.ts";
-import { type Config, readConfig } from "../config.ts";
-import { LeaseholdError } from "../domain/errors.ts";
+import { readConfig } from "../config.ts";
 import { readOwner } from "../embedded/ownership.ts";
 import { readIfThere } from "../embedded/private-file.ts";
 import { CliError } from "./errors.ts";
 import { exitCodes } from "./exit-codes.ts";
-
-/** The configuration. Throws with every fault and the exit code for it. */
-export function configuration(): Config {
-  try {
-    return readConfig();
-  } catch (error) {
-    if (!(error instanceof LeaseholdError)) throw error;
-    const lines = error.faults.map(({ field, message }) => `  ${field.replace(/^environment\./, "")} ${message}`);
-    throw new CliError(exitCodes.config, ["the configuration is wrong:", ...lines].join("\n"));
-  }
-}
 
 /** Somebody waits at the keyboard: an API that does not answer at first is not there. One that was is waited for. */
 const patience = { request: 3000 };
 
 /** A client of the API that the configuration names, or else of the fleet that `leasehold up` runs on this machine. */
 export async function connect(): Promise<Leasehold> {
-  const config = configuration();
+  const config = readConfig();
   if (config.url !== undefined) {
     // The token of this machine's own fleet is nobody else's business.
-    if (config.token === undefined) throw new CliError(exitCodes.config, "LEASEHOLD_URL is set and LEASEHOLD_TOKEN is not; set it to a token of that API");
+    if (config.token === undefined) throw new CliError(exitCodes.config, `no token stands with the address ${config.url}; set LEASEHOLD_TOKEN to a token of that API, or \`token\` beside its \`url\` in a configuration file`);
     return new Leasehold({ url: config.url, token: config.token, patience });
   }
   const url = (await readable(() => readOwner(config.dataDir), config.dataDir))?.url;

@@ -16,7 +16,7 @@ export interface ConfigOptions {
 /** An environment's config from what was typed. Throws with what is wrong about it, before anybody is asked. */
 export async function configFrom(options: ConfigOptions): Promise<Record<string, unknown>> {
   const { driver, provider } = options;
-  const config = await given(options);
+  const config = await objectFrom(options);
   if (driver !== "sandbox") {
     if (provider !== undefined) throw wrong(`--provider is for --driver sandbox; ${driver} has none`);
     return config;
@@ -29,8 +29,9 @@ export async function configFrom(options: ConfigOptions): Promise<Record<string,
   return { ...config, provider: chosen };
 }
 
-async function given({ config, configFile }: ConfigOptions): Promise<Record<string, unknown>> {
-  if (config !== undefined) return objectIn("--config", config);
+/** The JSON object that was typed, or is in a file; empty where neither is given. `option` is what it was typed for. */
+export async function objectFrom({ config, configFile }: Pick<ConfigOptions, "config" | "configFile">, option = "--config"): Promise<Record<string, unknown>> {
+  if (config !== undefined) return objectIn(option, config);
   if (configFile !== undefined) return objectIn(`--config-file ${configFile}`, await contentOf(configFile));
   return {};
 }

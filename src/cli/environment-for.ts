@@ -1,6 +1,7 @@
 import type { Environment, Leasehold } from "../client/index.ts";
 import { CliError } from "./errors.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { orMeant } from "./or-meant.ts";
 import { sayCommand } from "./say.ts";
 import { take } from "./take.ts";
 
@@ -9,7 +10,7 @@ import { take } from "./take.ts";
  * there is none, or more than one to choose from.
  */
 export async function environmentFor(client: Leasehold, { env, driver }: { readonly env?: string; readonly driver?: string }): Promise<Environment | undefined> {
-  if (env !== undefined) return client.environments.get(env);
+  if (env !== undefined) return orMeant(env, () => client.environments.get(env), () => client.environments.list({ pageSize: 200 }));
   return driver === undefined ? undefined : ofKind(client, driver);
 }
 

@@ -16,20 +16,43 @@ export const exitCodes = {
   outputClosed: 141,
 } as const;
 
-/** For `--help`. */
+export type ExitName = keyof typeof exitCodes;
+
+/** What each means, for people and as the title of a problem document. */
+export const exitMeanings: { readonly [N in ExitName]: string } = {
+  ok: "all is well",
+  unusable: "looked at, and not as it should be",
+  usage: "wrong usage",
+  refused: "refused as asked",
+  notFound: "not found",
+  unavailable: "the API cannot be reached",
+  bug: "a bug of Leasehold",
+  tryAgain: "not now: try again later",
+  notAllowed: "not allowed",
+  config: "wrong configuration",
+  timedOut: "the command ran into its timeout",
+  notRun: "it was not started, lost, or its lease ended",
+  cancelled: "cancelled",
+  outputClosed: "nobody reads our output any more",
+};
+
+export const exitNameOf = (code: number): ExitName => (Object.keys(exitCodes) as ExitName[]).find((name) => exitCodes[name] === code) ?? "bug";
+
+const line = (code: string, meaning: string): string => `  ${code.padEnd(6)} ${meaning}`;
+const told = (...names: ExitName[]): string => names.map((name) => line(String(exitCodes[name]), exitMeanings[name])).join("\n");
+
+/** For `--help` of everything. */
 export const exitCodeHelp = `Exit codes:
-  0    all is well
-  64   wrong usage              69   the API cannot be reached
-  65   refused as asked         70   a bug of Leasehold
-  66   not found                75   not now: try again later
-  77   not allowed              78   wrong configuration
-of \`env probe\`:
-  1    the environment cannot be used as it is
-of \`host drain --wait\`:
-  1    only stuck leases are left    130  stopped waiting
-of \`run\`, \`run attach\` and \`lease exec\`:
-  n    the command's own exit code
-  124  it ran into its timeout  125  it was not started, lost, or its lease ended
-  128+n it was ended by signal n
-  130  it was cancelled         141  nobody reads our output any more
-`;
+${told("ok", "unusable", "usage", "refused", "notFound", "unavailable", "bug", "tryAgain", "notAllowed", "config")}
+Commands that stay with a command end with its code, or with:
+${commandCodes()}`;
+
+/** For `--help` of what stays with a command. */
+export const commandCodeHelp = `Exit codes:
+${line("n", "the command's own exit code")}
+${commandCodes()}
+64 to 78 are those of: leasehold --help`;
+
+function commandCodes(): string {
+  return `${line("128+n", "it was ended by signal n")}\n${told("timedOut", "notRun", "cancelled", "outputClosed")}`;
+}

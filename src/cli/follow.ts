@@ -5,7 +5,7 @@ import { exitCodes } from "./exit-codes.ts";
 import type { Interrupts } from "./interrupts.ts";
 import type { Narration, Told } from "./narrate.ts";
 import { codeOf } from "./outcome-code.ts";
-import { complain, note } from "./print.ts";
+import { complain, fail, note } from "./print.ts";
 
 /** Something with a command that the command line stays with: a run, or an execution in a lease. */
 export interface Followed {
@@ -57,8 +57,8 @@ async function afterFailure(followed: Followed, interrupts: Interrupts, narratio
     note(interrupts.asked ? words.leftAsked : words.left);
     return 128 + constants.signals[interrupts.leftBy];
   }
-  const { code, message } = exitOf(error);
-  complain(message);
+  const { code, message, problem } = exitOf(error);
+  fail(message, problem);
   if (words.unseen !== null) note(words.unseen);
   return code;
 }

@@ -1,11 +1,11 @@
 import { text } from "node:stream/consumers";
 import type { Config } from "../config.ts";
 import { exitOf } from "./errors.ts";
-import { answer, answerJson, complain } from "./print.ts";
+import { answer, answerJson, fail } from "./print.ts";
 import type { LongRunning } from "./program.ts";
 
 /** Each of these is a process of the fleet; what it needs is loaded when it is called. */
-const configuration = async () => (await import("./connect.ts")).configuration();
+const configuration = async () => (await import("../config.ts")).readConfig();
 
 /**
  * Runs a process of the fleet to its end, and then leaves, whatever would still keep this process alive: a client that waits
@@ -15,8 +15,8 @@ async function untilItEnds(work: (config: Config) => Promise<void>): Promise<voi
   try {
     await work(await configuration());
   } catch (error) {
-    const { code, message } = exitOf(error);
-    complain(message);
+    const { code, message, problem } = exitOf(error);
+    fail(message, problem);
     process.send?.({ failed: message });
     process.exit(code);
   }
@@ -24,7 +24,11 @@ async function untilItEnds(work: (config: Config) => Promise<void>): Promise<voi
 }
 
 export const longRunning: LongRunning = {
-  up: (options) => untilItEnds(async (config) => (await import("../app/up.ts")).runUp(config, { ...options, say: answer })),
+  up: ({ json, ...options }) =>
+    untilItEnds(async (config) => {
+      const told = json === true ? { say: (message: string) => answerJson({ type: "progress", message }), ready: (facts: object) => answerJson({ type: "ready", ...facts }) } : { say: answer };
+      await (await import("../app/up.ts")).runUp(config, { ...options, ...told });
+    }),
   api: () => untilItEnds(async (config) => (await import("../app/api.ts")).runApi(config)),
   worker: (options) => untilItEnds(async (config) => (await import("../app/worker.ts")).runWorker(config, options)),
   reaper: () => untilItEnds(async (config) => (await import("../app/reaper.ts")).runReaper(config)),

@@ -36,6 +36,14 @@ export function variable(text: string, before: Readonly<Record<string, string>> 
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
+/** A moment, like `2026-01-31` or `2026-01-31T12:00:00Z`, or how long ago, like `2h`. */
+export function moment(text: string): Date {
+  const ago = parseDuration(text);
+  const at = /^\d{4}-\d\d-\d\d/.test(text) ? new Date(text) : new Date(Date.now() - (/^\s*\d+(\.\d+)?\s*$/.test(text) || ago == null ? Number.NaN : ago));
+  if (Number.isNaN(at.getTime())) throw new InvalidArgumentError("Give a moment like 2026-01-31T12:00:00Z, or how long ago, like 2h.");
+  return at;
+}
+
 /** `a,b`, at least one. */
 export function names(text: string): string[] {
   const all = text.split(",").map((name) => name.trim());

@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { driverKinds } from "../domain/driver-kind.ts";
-import { exitCodeHelp } from "./exit-codes.ts";
+import { examples } from "./examples.ts";
+import { commandCodeHelp } from "./exit-codes.ts";
 import { duration, priority } from "./options.ts";
 import { commandAfterDashes, withCommandOptions } from "./program-command.ts";
 
@@ -15,7 +16,8 @@ export function adHocCommands(lease: Command, command: readonly string[] | null,
     .allowExcessArguments(true)
     .option("--lease <id>", "run it in this ad-hoc lease, and leave that as it is");
   withPlaceOptions(withCommandOptions(exec))
-    .addHelpText("after", `\n${exitCodeHelp}`)
+    .addHelpText("after", examples("leasehold lease exec -- pwd", "leasehold lease exec --env ci -- uname -a", "leasehold lease exec --lease ID -- ls"))
+    .addHelpText("after", `\n${commandCodeHelp}`)
     .action(async (options: Record<string, never> & { lease?: string; env?: string; driver?: string; queueTimeout?: number; maxLife?: number; priority?: number }, self: Command) => {
       const wanted = commandAfterDashes(self, command, "leasehold lease exec -- echo hello");
       if (options.lease !== undefined && (options.env ?? options.driver ?? options.queueTimeout ?? options.maxLife ?? options.priority) !== undefined) {
@@ -23,14 +25,15 @@ export function adHocCommands(lease: Command, command: readonly string[] | null,
       }
       exit(await (await import("./commands/lease-exec.ts")).leaseExec(wanted, options));
     });
-  withPlaceOptions(lease.command("acquire").description("get a lease and print its id once it is active; renew it within two minutes, again and again")).action(
-    async (options: Record<string, never>) => exit(await (await import("./commands/lease-acquire.ts")).acquireAndLeave(options)),
-  );
+  withPlaceOptions(lease.command("acquire").description("get a lease and print its id once it is active; renew it within two minutes, again and again"))
+    .addHelpText("after", examples("leasehold lease acquire --env ci", "leasehold lease acquire --driver sandbox --max-life 2h --json"))
+    .action(async (options: Record<string, never>) => exit(await (await import("./commands/lease-acquire.ts")).acquireAndLeave(options)));
   lease
     .command("renew")
     .argument("<id>")
     .description("keep a lease that you hold for two minutes from now")
     .option("--json", "answer in JSON")
+    .addHelpText("after", examples("leasehold lease renew ID"))
     .action(async (id: string, options: { json?: true }) => exit(await (await import("./commands/lease-acquire.ts")).renewLease(id, options)));
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { closest } from "../domain/closest.ts";
 import { duration, variable } from "./options.ts";
 
 /** Options about a command, wherever it is to run. */
@@ -14,6 +15,8 @@ export const withCommandOptions = (program: Command): Command =>
 /** The command that stood after `--`. Ends with a usage error when there is none, or when something else than options stood before. */
 export function commandAfterDashes(self: Command, command: readonly string[] | null, example: string): readonly string[] {
   if (command === null || command.length === 0) {
+    const meant = closest(self.args[0], self.commands.map((one) => one.name()));
+    if (meant !== undefined) self.error(`error: unknown command '${self.args[0]}'\n(Did you mean ${self.name()} ${meant}?)`);
     self.error(self.args.length === 0 ? "error: give the command to run after --" : `error: the command to run stands after --, like: ${example}`);
   }
   if (self.args.length > 0) self.error(`error: ${self.args.join(" ")}: nothing but options may stand before --`);

@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { driverKinds } from "../domain/driver-kind.ts";
 import type { ConfigOptions } from "./environment-config.ts";
+import { examples } from "./examples.ts";
 
 /** Options that say an environment's config. */
 export const provider = (): Option => new Option("--provider <name>", "who holds a sandbox: bubblewrap or fake");
@@ -20,7 +21,8 @@ export function environmentLooks(env: Command, exit: (code: number) => void): vo
     .addOption(config())
     .addOption(configFile())
     .option("--json", "answer in JSON")
-    .addHelpText("after", probing)
+    .addHelpText("after", "\nEnds with 0 when it can be used, 1 when not.")
+    .addHelpText("after", examples("leasehold env probe Local", "leasehold env probe --driver sandbox --provider bubblewrap"))
     .action(async (name: string | undefined, options: Probing, self: Command) => {
       const { driver } = options;
       const { probeEnvironment, probeUnsaved } = await import("./commands/probe.ts");
@@ -38,16 +40,9 @@ export function environmentLooks(env: Command, exit: (code: number) => void): vo
     .description("choose the environment of runs that name none")
     .option("--none", "have such runs get this company's local one again")
     .option("--json", "answer in JSON")
+    .addHelpText("after", examples("leasehold env default", "leasehold env default ci", "leasehold env default --none"))
     .action(async (name: string | undefined, options: { none?: true; json?: true }, self: Command) => {
       if (name !== undefined && options.none === true) self.error("error: give a name or --none, not both");
       exit(await (await import("./commands/default-environment.ts")).defaultEnvironment(name, options));
     });
 }
-
-const probing = `
-Ends with 0 when it can be used, 1 when not.
-
-Examples:
-  leasehold env probe Local
-  leasehold env probe --driver sandbox --provider bubblewrap
-`;

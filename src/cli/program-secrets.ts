@@ -1,56 +1,51 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { examples } from "./examples.ts";
+import { masterKeyCommands } from "./program-master-keys.ts";
 
-type Exit = (code: number) => void;
 interface Json {
   readonly json?: true;
 }
 
-const json = (command: Command): Command => command.option("--json", "answer in JSON");
-const one = (command: Command): Command => json(command.argument("<name>", "name or id"));
-
-export function secretCommands(program: Command, exit: Exit): void {
+/** Commands about a company's secrets. */
+export function secretCommands(program: Command, exit: (code: number) => void): void {
   const secret = program.command("secret").description("secrets: kept sealed, referred to by name, never shown");
-  json(
-    secret
-      .command("set")
-      .argument("<name>")
-      .description("keep a value, read from stdin or typed without echo; a new version if there is a secret of that name")
-      .option("--from <store:path#key>", "refer to what a store outside has instead; #key for one of its fields", outside)
-      .option("--description <text>"),
-  )
-    .addHelpText("after", setting)
+  const one = (name: string, description: string, ...lines: string[]): Command =>
+    secret.command(name).argument("<name>", "name or id").description(description).option("--json", "answer in JSON").addHelpText("after", examples(...lines));
+  secret
+    .command("set")
+    .argument("<name>", "what it is to be called")
+    .description("keep a value, read from stdin or typed without echo; a new version if there is a secret of that name")
+    .option("--from <store:path#key>", "refer to what a store outside has instead; #key for one of its fields", outside)
+    .option("--description <text>", "what it is for")
+    .option("--json", "answer in JSON")
+    .addHelpText("after", examples("leasehold secret set npm-token", "leasehold secret set deploy-key < id_ed25519", "leasehold secret set db-password --from vault:team/database#password"))
     .action(async (name: string, options: Json) => exit(await (await import("./commands/secrets.ts")).setSecret(name, options)));
-  one(secret.command("rotate").description("give a secret a new value, read from stdin or typed without echo")).action(async (name: string, options: Json) =>
+  one("rotate", "give a secret a new value, read from stdin or typed without echo", "leasehold secret rotate npm-token").action(async (name: string, options: Json) =>
     exit(await (await import("./commands/secrets.ts")).rotateSecret(name, options)),
   );
-  json(secret.command("list").description("secrets, by name")).action(async (options: Json) => exit(await (await import("./commands/secrets.ts")).listSecrets(options)));
-  one(secret.command("show").description("a secret, who refers to it and who was given it; never its value")).action(async (name: string, options: Json) => exit(await (await import("./commands/secrets.ts")).showSecret(name, options)));
-  for (const change of ["disable", "enable"] as const) {
-    one(secret.command(change).description(change === "disable" ? "give a secret to nobody any more; leases that have it go on" : "allow a secret's use again")).action(async (name: string, options: Json) =>
-      exit(await (await import("./commands/secrets.ts")).changeSecret(name, change, options)),
-    );
-  }
-  one(secret.command("remove").description("delete a secret, its values at once").option("--force", "even where environments refer to it")).action(async (name: string, options: Json & { force?: true }) =>
-    exit(await (await import("./commands/secrets.ts")).removeSecret(name, options)),
+  secret
+    .command("list")
+    .description("secrets, by name")
+    .option("--json", "answer in JSON")
+    .addHelpText("after", examples("leasehold secret list"))
+    .action(async (options: Json) => exit(await (await import("./commands/secrets.ts")).listSecrets(options)));
+  one("show", "a secret, who refers to it and who was given it; never its value", "leasehold secret show npm-token").action(async (name: string, options: Json) =>
+    exit(await (await import("./commands/secrets.ts")).showSecret(name, options)),
   );
-  json(secret.command("stores").description("stores outside that this company may refer to")).action(async (options: Json) => exit(await (await import("./commands/secrets.ts")).listStores(options)));
-  keyCommands(secret, exit);
-}
-
-function keyCommands(secret: Command, exit: Exit): void {
-  const key = secret.command("key").description("master keys, under which secrets are sealed; for operators");
-  json(key.command("new").argument("<file>").description("make a file with a master key")).action(async (file: string, options: Json) => exit(await (await import("./commands/master-keys.ts")).newKeyFile(file, options)));
-  json(
-    key
-      .command("rotate")
-      .description("add a key to the file, to seal with from now on")
-      .option("--later", "add it for reading only: first to every machine's file, then put it first in each")
-      .option("--file <file>", "the file; without it LEASEHOLD_MASTER_KEY_FILE, or this machine's own"),
-  ).action(async (options: Json) => exit(await (await import("./commands/master-keys.ts")).rotateKey(options)));
-  json(key.command("drop").argument("<id>").description("take a key out of the file, once nothing is sealed under it").option("--file <file>", "the file")).action(async (id: string, options: Json) =>
-    exit(await (await import("./commands/master-keys.ts")).dropKey(id, options)),
+  one("disable", "give a secret to nobody any more; leases that have it go on", "leasehold secret disable npm-token").action(async (name: string, options: Json) =>
+    exit(await (await import("./commands/secrets.ts")).changeSecret(name, "disable", options)),
   );
-  json(key.command("list").description("keys in use, and how many values are sealed under each")).action(async (options: Json) => exit(await (await import("./commands/master-keys.ts")).listKeys(options)));
+  one("enable", "allow a secret's use again", "leasehold secret enable npm-token").action(async (name: string, options: Json) => exit(await (await import("./commands/secrets.ts")).changeSecret(name, "enable", options)));
+  one("remove", "delete a secret, its values at once", "leasehold secret remove npm-token", "leasehold secret remove npm-token --force")
+    .option("--force", "even where environments refer to it")
+    .action(async (name: string, options: Json & { force?: true }) => exit(await (await import("./commands/secrets.ts")).removeSecret(name, options)));
+  secret
+    .command("stores")
+    .description("stores outside that this company may refer to")
+    .option("--json", "answer in JSON")
+    .addHelpText("after", examples("leasehold secret stores"))
+    .action(async (options: Json) => exit(await (await import("./commands/secrets.ts")).listStores(options)));
+  masterKeyCommands(secret, exit);
 }
 
 /** `STORE:PATH` or `STORE:PATH#KEY`. */
@@ -59,10 +54,3 @@ function outside(text: string): { store: string; path: string; key?: string } {
   if (store === undefined || path === undefined) throw new InvalidArgumentError("Give STORE:PATH, or STORE:PATH#KEY.");
   return { store, path, ...(key === undefined ? {} : { key }) };
 }
-
-const setting = `
-Examples:
-  leasehold secret set npm-token                       (asks for the value)
-  leasehold secret set deploy-key < id_ed25519
-  leasehold secret set db-password --from vault:team/database#password
-`;

@@ -11,17 +11,30 @@ export function saySpan(ms: number): string {
   return `${Math.floor(s / 86_400)}d ${Math.floor((s % 86_400) / 3600)}h`;
 }
 
-/** How long ago, for a listing. */
-export const sayAgo = (iso: string): string => `${saySpan(Math.max(0, Date.now() - Date.parse(iso)))} ago`;
+const units = [["d", 86_400], ["h", 3600], ["m", 60], ["s", 1]] as const;
+
+/** How long ago, for a listing: in its largest unit only, like `12m ago`. */
+export function sayAgo(iso: string): string {
+  const s = (Date.now() - Date.parse(iso)) / 1000;
+  const unit = units.find(([, seconds]) => s >= seconds);
+  return unit === undefined ? "now" : `${Math.floor(s / unit[1])}${unit[0]} ago`;
+}
 
 /** A command as one would type it. */
 export const sayCommand = (argv: readonly string[]): string => argv.map((a) => (/^[\w@%+=:,./-]+$/.test(a) ? a : `'${printable(a).replaceAll("'", `'\\''`)}'`)).join(" ");
 
-/** Text from elsewhere, without what could move the cursor or change the terminal. */
-export const printable = (text: string): string => text.replace(/\p{C}/gu, (c) => (c === "\n" ? "⏎" : "·"));
+/** Text from elsewhere, without what could move the cursor or change the terminal. What joins emoji may stay. */
+export const printable = (text: string): string => text.replace(/(?!\u200d)\p{C}/gu, (c) => (c === "\n" ? "⏎" : "·"));
 
-const good = new Set(["succeeded", "released", "active", "alive"]);
-const bad = new Set(["failed", "lost", "stuck", "timed_out", "silent"]);
+const colours = {
+  green: new Set(["succeeded", "active", "alive", "ok", "executing"]),
+  red: new Set(["failed", "lost", "stuck", "timed_out", "silent", "not_started"]),
+  yellow: new Set(["draining", "retained", "warning", "cancelled", "lease_ended"]),
+  dim: new Set(["released", "expired", "archived", "skipped"]),
+} as const;
 
 /** A state in its colour. */
-export const sayState = (state: string): string => (good.has(state) ? coloured("green", state) : bad.has(state) ? coloured("red", state) : state);
+export function sayState(state: string): string {
+  const colour = (Object.keys(colours) as (keyof typeof colours)[]).find((one) => colours[one].has(state));
+  return colour === undefined ? state : coloured(colour, state);
+}

@@ -27,7 +27,7 @@ async function typed(question: string): Promise<string> {
         if (key === "\r" || key === "\n" || key === "\u0004") return line;
         if (key === "\u0003") throw new CliError(exitCodes.cancelled, "nothing was changed");
         // Backspace, and what takes the whole line away.
-        if (key === "\u007f" || key === "\b") line = [...line].slice(0, -1).join("");
+        if (key === "\u007f" || key === "\b") line = line.slice(0, /[\uD800-\uDBFF][\uDC00-\uDFFF]$/.test(line) ? -2 : -1);
         else if (key === "\u0015") line = "";
         else line += key;
       }

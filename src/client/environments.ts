@@ -1,16 +1,12 @@
-import { pagesOf, type Transport } from "./transport.ts";
-import type { DefaultEnvironment, Environment, NewEnvironment, Page, Probe, UnsavedEnvironment } from "./wire.ts";
-
-interface Abortable {
-  readonly signal?: AbortSignal;
-}
+import { type Abortable, pagesOf, type Transport } from "./transport.ts";
+import type { DefaultEnvironment, Environment, EnvironmentChange, EnvironmentWithUse, NewEnvironment, Page, Probe, UnsavedEnvironment } from "./wire.ts";
 
 export interface ListEnvironmentsOptions extends Abortable {
   /** Only environments of this driver, like `local`. */
-  readonly driver?: string;
-  readonly status?: Environment["status"];
+  readonly driver?: string | undefined;
+  readonly status?: Environment["status"] | undefined;
   /** Environments fetched at once. */
-  readonly pageSize?: number;
+  readonly pageSize?: number | undefined;
 }
 
 export class Environments {
@@ -35,6 +31,29 @@ export class Environments {
     return pagesOf((cursor) =>
       this.#transport.json<Page<Environment>>({ path: "/v1/environments", query: { driver, status, limit: pageSize, cursor }, repeatable: true, signal }),
     );
+  }
+
+  /** Changes what is given; null unsets. Leases that are there keep the config they were made with. Tried again by itself unless it changes the name. */
+  update(idOrName: string, change: EnvironmentChange, options: Abortable = {}): Promise<Environment> {
+    return this.#transport.json({ method: "PATCH", path: at(idOrName), body: change, repeatable: change.name === undefined, signal: options.signal });
+  }
+
+  /** Lets no new lease be made there. Those that are open end by themselves; what waits for its first claim ends now. */
+  archive(idOrName: string, options: Abortable = {}): Promise<EnvironmentWithUse> {
+    return this.#transport.json({ method: "POST", path: `${at(idOrName)}/archive`, repeatable: true, signal: options.signal });
+  }
+
+  /** Lets leases be made there again. */
+  unarchive(idOrName: string, options: Abortable = {}): Promise<EnvironmentWithUse> {
+    return this.#transport.json({ method: "POST", path: `${at(idOrName)}/unarchive`, repeatable: true, signal: options.signal });
+  }
+
+  /**
+   * Deletes an environment that nothing uses, and gives it as it was; else throws `environment_in_use` (409), whose `errors` say
+   * what does. Not tried again by itself: a second try would not find it.
+   */
+  delete(idOrName: string, options: Abortable = {}): Promise<Environment> {
+    return this.#transport.json({ method: "DELETE", path: at(idOrName), repeatable: false, signal: options.signal });
   }
 
   /**

@@ -1,13 +1,14 @@
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import type { StreamName } from "../domain/execution.ts";
 import type { Outcome } from "../domain/outcome.ts";
+import { Silence } from "./body.ts";
 import { unreachable } from "./error.ts";
 import { Patience } from "./retry.ts";
-import { bodyOf, type Transport } from "./transport.ts";
+import type { Abortable, Transport } from "./transport.ts";
 import type { EndEvent, ExecutionStateEvent, OutputEvent, StateEvent } from "./wire.ts";
 
 /** What happens to something with a command. `id` is where to go on from after this event. */
-type EventOf<S> =
+export type EventOf<S> =
   | ({ readonly type: "state"; readonly id: string } & S)
   | { readonly type: "output"; readonly id: string; readonly stream: StreamName; readonly start: number; readonly bytes: Uint8Array }
   | { readonly type: "end"; readonly id: string; readonly outcome: Outcome };
@@ -17,12 +18,11 @@ export type RunEvent = EventOf<StateEvent>;
 /** What happens to an execution by itself. */
 export type ExecutionEvent = EventOf<ExecutionStateEvent>;
 
-export interface EventsOptions {
+export interface EventsOptions extends Abortable {
   /** Id of the last event that was seen; without it, from the beginning. */
-  readonly from?: string;
+  readonly from?: string | undefined;
   /** Whether to have the output too. Default true. */
-  readonly output?: boolean;
-  readonly signal?: AbortSignal;
+  readonly output?: boolean | undefined;
 }
 
 /** The server says something every 15 s; after this many milliseconds of silence nobody is there any more. */
@@ -34,53 +34,25 @@ export async function* eventsOf<S>(transport: Transport, at: string, options: Ev
   const patience = new Patience(transport.patience);
   let last = options.from;
   for (;;) {
-    const silence = new Silence(longestSilence);
-    const either = signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]);
+    const silence = new Silence(transport.url, longestSilence, signal);
     try {
       const response = await transport.send({
         path: `${at}/events`,
         query: { output: output ? undefined : false },
         headers: { accept: "text/event-stream", ...(last === undefined ? {} : { "last-event-id": last }) },
         repeatable: true,
-        signal: either,
+        signal: silence.signal,
       });
       patience.succeeded();
-      for await (const event of parsed<S>(silence.broken(bodyOf(response, transport.url, either)))) {
+      for await (const event of parsed<S>(silence.broken(response))) {
         last = event.id;
         yield event;
         if (event.type === "end") return;
       }
       throw unreachable(transport.url, new Error("the events broke off before their end"));
     } catch (error) {
-      await patience.after(silence.signal.aborted && signal?.aborted !== true ? unreachable(transport.url, silence.signal.reason) : error, signal);
-    } finally {
-      silence.end();
+      await patience.after(error, signal);
     }
-  }
-}
-
-/** Notices when nothing comes any more, not even a heartbeat. */
-class Silence {
-  readonly #gone = new AbortController();
-  readonly #timer: NodeJS.Timeout;
-
-  constructor(ms: number) {
-    this.#timer = setTimeout(() => this.#gone.abort(new Error(`nothing was heard for ${ms / 1000} seconds`)), ms);
-  }
-
-  get signal(): AbortSignal {
-    return this.#gone.signal;
-  }
-
-  async *broken(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const piece of pieces) {
-      this.#timer.refresh();
-      yield piece;
-    }
-  }
-
-  end(): void {
-    clearTimeout(this.#timer);
   }
 }
 

@@ -1,11 +1,15 @@
 import { timing } from "../domain/defaults.ts";
-import type { StreamName } from "../domain/execution.ts";
-import type { ExecutionRequestInput } from "../domain/request.ts";
 import { LeaseholdRequestError } from "./error.ts";
+import type { ExecutionEvent } from "./events.ts";
 import type { Executions } from "./executions.ts";
+import { type CollectOptions, type Finished, Followed } from "./followed.ts";
 import type { Leases } from "./leases.ts";
+import type { ExecutionRequestInput as ExecutionRequest } from "../domain/request-input.ts";
 import type { Abortable, Keyed } from "./transport.ts";
 import type { Execution, Lease } from "./wire.ts";
+
+/** What there is to say about a command beside its arguments. */
+export type ExecOptions = Omit<ExecutionRequest, "command"> & Keyed;
 
 /** A lease that this process holds: it renews itself, and is given back when it is disposed of. */
 export class HeldLease implements AsyncDisposable {
@@ -25,7 +29,7 @@ export class HeldLease implements AsyncDisposable {
     this.#timer = setInterval(() => {
       leases.renew(this.id).catch((error: unknown) => {
         // What passes is tried again at the next turn, as long as the lease lives without.
-        if (!(error instanceof LeaseholdRequestError) || (error.status !== 409 && error.status !== 404)) return;
+        if (!(error instanceof LeaseholdRequestError) || (error.kind !== "conflict" && error.kind !== "not_found")) return;
         clearInterval(this.#timer);
         lost.abort(error);
       });
@@ -35,10 +39,14 @@ export class HeldLease implements AsyncDisposable {
   }
 
   /** Has a command run here. Several may run at once. */
-  async exec(argv: readonly string[], options: Omit<ExecutionRequestInput, "command"> & Keyed = {}): Promise<Command> {
+  async exec(argv: readonly string[], options: ExecOptions = {}): Promise<Command> {
     const { idempotencyKey, signal, ...request } = options;
-    const made = await this.#leases.execute(this.id, { ...request, command: [...argv] }, { ...(idempotencyKey === undefined ? {} : { idempotencyKey }), ...(signal === undefined ? {} : { signal }) });
-    return new Command(this.#executions, made);
+    return new Command(this.#executions, await this.#leases.execute(this.id, { ...request, command: [...argv] }, { idempotencyKey, signal }));
+  }
+
+  /** Has a command run here to its end, and gives what it printed. An abort leaves it to the lease, with which it ends. */
+  async run(argv: readonly string[], { limit, ...options }: ExecOptions & CollectOptions = {}): Promise<Finished<Execution>> {
+    return (await this.exec(argv, options)).collect({ limit, signal: options.signal });
   }
 
   /** Renews no more. The lease goes on for as long as it was granted, unless it is released. */
@@ -58,27 +66,12 @@ export class HeldLease implements AsyncDisposable {
 }
 
 /** A command in a held lease: iterate over it for its output as it comes, on both streams. */
-export class Command implements AsyncIterable<{ readonly stream: StreamName; readonly bytes: Uint8Array }> {
+export class Command extends Followed<Execution, ExecutionEvent> {
   /** As it was when it was asked for. */
   readonly execution: Execution;
-  readonly #executions: Executions;
 
   constructor(executions: Executions, execution: Execution) {
-    this.#executions = executions;
+    super(execution.id, executions, (ended) => ended);
     this.execution = execution;
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<{ readonly stream: StreamName; readonly bytes: Uint8Array }> {
-    for await (const event of this.#executions.events(this.execution.id)) if (event.type === "output") yield { stream: event.stream, bytes: event.bytes };
-  }
-
-  /** The execution, once it has ended. */
-  result(options: Abortable = {}): Promise<Execution> {
-    return this.#executions.wait(this.execution.id, options);
-  }
-
-  /** Asks for its end. */
-  async cancel(options: Abortable = {}): Promise<void> {
-    await this.#executions.cancel(this.execution.id, options);
   }
 }

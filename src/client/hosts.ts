@@ -10,7 +10,7 @@ export class Hosts {
   }
 
   /** Hosts, the one that is known longest first. */
-  list({ pageSize, signal }: { pageSize?: number; signal?: AbortSignal } = {}): AsyncGenerator<Host> {
+  list({ pageSize, signal }: Abortable & { readonly pageSize?: number | undefined } = {}): AsyncGenerator<Host> {
     return pagesOf((cursor) => this.#transport.json<Page<Host>>({ path: "/v1/hosts", query: { limit: pageSize, cursor }, repeatable: true, signal }));
   }
 

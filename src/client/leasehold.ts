@@ -1,27 +1,18 @@
+import { Activities } from "./activities.ts";
 import { Companies } from "./companies.ts";
 import { Environments } from "./environments.ts";
 import { Executions } from "./executions.ts";
 import { Hosts } from "./hosts.ts";
 import { Leases } from "./leases.ts";
 import { Reconcile } from "./reconcile.ts";
-import type { PatienceTimes } from "./retry.ts";
 import { Runs } from "./runs.ts";
 import { Secrets } from "./secrets.ts";
-import { openTransport } from "./transport.ts";
-
-export interface LeaseholdOptions {
-  /** Where the API is, like `http://127.0.0.1:8420`. */
-  readonly url: string;
-  /** Bearer token of a company. */
-  readonly token: string;
-  /** Used instead of the global `fetch`, for proxies and tests. */
-  readonly fetch?: typeof fetch;
-  readonly patience?: PatienceTimes;
-}
+import { Tokens } from "./tokens.ts";
+import { openTransport, type TransportOptions } from "./transport.ts";
 
 /**
  * A client of one Leasehold API. Requests that may be repeated are, for half a minute unless `patience` says otherwise, when no answer comes or the
- * answer is "not now"; streams go on where they broke. Everything throws `LeaseholdRequestError`.
+ * answer is "not now"; streams go on where they broke. Everything throws `LeaseholdRequestError`, or the reason of the signal that ended it.
  */
 export class Leasehold {
   readonly runs: Runs;
@@ -29,13 +20,18 @@ export class Leasehold {
   readonly leases: Leases;
   readonly executions: Executions;
   readonly companies: Companies;
+  readonly tokens: Tokens;
+  readonly activity: Activities;
   readonly hosts: Hosts;
   readonly reconcile: Reconcile;
   readonly secrets: Secrets;
 
-  constructor(options: LeaseholdOptions) {
+  /** Throws TypeError for a URL or a token that can be none. */
+  constructor(options: TransportOptions) {
     const transport = openTransport(options);
     this.companies = new Companies(transport);
+    this.tokens = new Tokens(transport);
+    this.activity = new Activities(transport);
     this.runs = new Runs(transport);
     this.environments = new Environments(transport);
     this.executions = new Executions(transport);

@@ -3,7 +3,7 @@ import { timing } from "../domain/defaults.ts";
 import { invalid } from "../domain/errors.ts";
 import type { Db } from "./client.ts";
 import { type Execution, executionColumns } from "./executions.ts";
-import { insertFirstEvent, type Lease } from "./leases.ts";
+import { ifActive, insertFirstEvent, type Lease, mustHaveEnvironment, type NewLease } from "./leases.ts";
 import { inMs, rowsOf } from "./rows.ts";
 import { executions, leases } from "./schema.ts";
 
@@ -24,15 +24,16 @@ export async function findKeyedLease(db: Db, companyId: string, { key, hash }: R
   return row;
 }
 
-/** Inserts a lease in `requested`, with its first event. Null when its key has got one meanwhile. */
-export async function insertKeyedLease(db: Db, row: NewRow<typeof leases.$inferInsert>, key: RequestKey | null, who: string): Promise<Lease | null> {
+/** Inserts a lease in `requested`, with its first event. Null when its key has got one meanwhile. Throws `stale` like `insertLease`. */
+export async function insertKeyedLease(db: Db, row: NewRow<NewLease>, key: RequestKey | null, who: string): Promise<Lease | null> {
   return db.transaction(async (tx) => {
     const [lease] = await tx
       .insert(leases)
-      .values({ ...row, idempotencyKey: key?.key ?? null, requestHash: key?.hash ?? null })
+      .values({ ...row, environmentId: ifActive(row.environmentId), idempotencyKey: key?.key ?? null, requestHash: key?.hash ?? null })
       .onConflictDoNothing({ target: [leases.companyId, leases.idempotencyKey], where: sql`idempotency_key is not null` })
       .returning();
     if (lease === undefined) return null;
+    mustHaveEnvironment(lease, row);
     await insertFirstEvent(tx, lease.id, who);
     return lease;
   });

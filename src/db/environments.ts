@@ -10,21 +10,24 @@ export type NewEnvironment = Pick<Environment, "name" | "description" | "driver"
 
 /** Throws `invalid` (409) when the name is taken or the company has its one local environment already. */
 export async function insertEnvironment(db: Db, companyId: string, row: NewEnvironment, id: string = newId()): Promise<Environment> {
-  try {
-    const [made] = await db.insert(environments).values({ id, companyId, ...row }).returning();
-    if (made === undefined) throw new Error("insert of an environment gave no row");
-    return made;
-  } catch (error) {
+  const [made] = await db.insert(environments).values({ id, companyId, ...row }).returning().catch(orTaken(row.name));
+  if (made === undefined) throw new Error("insert of an environment gave no row");
+  return made;
+}
+
+/** What to throw instead of a violated constraint of the table. */
+export const orTaken =
+  (name: string) =>
+  (error: unknown): never => {
     const constraint = violated(error);
     if (constraint === "environments_name") {
-      throw invalid("environment_name_taken", `there is an environment named ${row.name} already; choose another name`, { status: 409 });
+      throw invalid("environment_name_taken", `there is an environment named ${name} already; choose another name`, { status: 409 });
     }
     if (constraint === "environments_one_local") {
       throw invalid("environment_local_exists", "a company has one local environment, and this one has it already; use that", { status: 409 });
     }
     throw error;
-  }
-}
+  };
 
 /** The company's one local environment, made on demand. */
 export async function ensureLocalEnvironment(db: Db, companyId: string): Promise<Environment> {

@@ -3,12 +3,12 @@ import type { Claim } from "../domain/claim.ts";
 import { timing } from "../domain/defaults.ts";
 import { invalid, stale, transient } from "../domain/errors.ts";
 import { type ExecutionEvent, executionRules, type ExecutionState, nextExecution, type StreamSizes } from "../domain/execution.ts";
-import { type KillReason, outcomeBeforeStart } from "../domain/outcome.ts";
+import { type KillReason, type Outcome, outcomeBeforeStart } from "../domain/outcome.ts";
 import type { CommandInput } from "../domain/request.ts";
 import type { Db } from "./client.ts";
 import { Assignments, decode, inMs, rowsOf } from "./rows.ts";
 import { executions } from "./schema.ts";
-import { wakeRunSql } from "./wake.ts";
+import { wakeRunSql, wakeRunsSql } from "./wake.ts";
 
 /** An execution without what may be a megabyte, may be secret and matters only to whoever starts or follows the command. */
 export type Execution = Omit<InferSelectModel<typeof executions>, "input" | "redaction" | "redactionKey">;
@@ -86,7 +86,7 @@ export async function claimExecution(db: Db, id: string, claim: Claim): Promise<
 export async function moveExecution(
   db: Db,
   execution: Execution,
-  event: Exclude<ExecutionEvent, "claim" | "ask_kill" | "abandon">,
+  event: Exclude<ExecutionEvent, "claim" | "ask_kill" | "abandon" | "forget">,
   claim: Claim,
   patch: { readonly [K in keyof Whole]?: Whole[K] | SQL } = {},
   kept: StreamSizes | null = null,
@@ -157,6 +157,26 @@ export async function abandonExecution(db: Db, id: string, reason: KillReason): 
         select id from moved`,
   );
   return row !== undefined;
+}
+
+/**
+ * Ends the executions of a lease that an operator gave up, whoever has a claim on them, and gives their ids. What nobody had begun
+ * to start was not started; of all else it cannot be shown how it ended.
+ */
+export async function endForgotten(tx: Db, leaseId: string): Promise<string[]> {
+  const lost: Outcome = { kind: "lost", message: "an operator gave up its lease" };
+  const rows = await rowsOf(
+    tx,
+    sql`with moved as (
+          update executions set state = 'final', outcome = case when state = 'created' then ${JSON.stringify(outcomeBeforeStart("lease_ended"))}::jsonb else ${JSON.stringify(lost)}::jsonb end,
+            kill_reason = coalesce(kill_reason, 'lease_ended'), output_complete = (state = 'created'), killed = case when state = 'created' then killed else 'unverified' end,
+            stdout_dropped = case when state = 'created' then 0 end, stderr_dropped = case when state = 'created' then 0 end,
+            input = null, due_at = null, finished_at = clock_timestamp(), claim_owner = null, claim_token = null, claim_until = null
+          where lease_id = ${leaseId} and state <> 'final' returning id, run_id
+        ), woken as (${wakeRunsSql(sql`select run_id from moved where run_id is not null`)})
+        select id from moved`,
+  );
+  return rows.map((row) => String(row["id"]));
 }
 
 /** Milliseconds since a command was started, by the database's clock; 0 when it was not. */

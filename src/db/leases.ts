@@ -8,7 +8,7 @@ import type { Db } from "./client.ts";
 import { isOutage, throughOutage } from "./retry.ts";
 import { Assignments, columnsOf, decode, inMs, rowsOf } from "./rows.ts";
 import { wakeRunSql, wakeRunsSql } from "./wake.ts";
-import { leaseEvents, leases } from "./schema.ts";
+import { endedSql, leaseEvents, leases, openSql } from "./schema.ts";
 
 export type Lease = InferSelectModel<typeof leases>;
 export type LeaseEventRow = InferSelectModel<typeof leaseEvents>;
@@ -32,12 +32,30 @@ export interface LeaseMove {
   readonly onlyIf?: SQL;
 }
 
-/** Inserts a lease in `requested`, with its first event. */
-export async function insertLease(db: Db, row: typeof leases.$inferInsert, who: string): Promise<Lease> {
-  const [lease] = await db.insert(leases).values(row).returning();
+/**
+ * Inserts a lease in `requested`, with its first event. To be called in a transaction. Throws `stale` when its environment has
+ * been archived or deleted since it was chosen: choose again.
+ */
+export async function insertLease(tx: Db, row: NewLease, who: string): Promise<Lease> {
+  const [lease] = await tx.insert(leases).values({ ...row, environmentId: ifActive(row.environmentId) }).returning();
   if (lease === undefined) throw new Error("insert of a lease gave no row");
-  await insertFirstEvent(db, lease.id, who);
+  mustHaveEnvironment(lease, row);
+  await insertFirstEvent(tx, lease.id, who);
   return lease;
+}
+
+/** A lease to be inserted into an environment. */
+export type NewLease = typeof leases.$inferInsert & { readonly environmentId: string };
+
+/**
+ * SQL for an environment's id while it is active, else null. Locks the row until the transaction ends against being archived or
+ * deleted, and nothing else; waits for who is doing that.
+ */
+export const ifActive = (environmentId: string): SQL<string> => sql`(select id from environments where id = ${environmentId} and status = 'active' for key share)`;
+
+/** Throws `stale` for a lease whose environment was not active any more when it was inserted. */
+export function mustHaveEnvironment(lease: Lease, wanted: NewLease): void {
+  if (lease.environmentId === null) throw stale("environment_moved_on", `environment ${wanted.environmentId} was archived or deleted this moment; ask again`);
 }
 
 /** The event with which every lease begins. */
@@ -209,20 +227,34 @@ export async function getLease(db: Db, companyId: string, id: string): Promise<L
   return row;
 }
 
-/** A page of a company's leases, newest first. */
-export async function listLeases(db: Db, companyId: string, page: { before?: string; limit: number; state?: LeaseState }): Promise<Lease[]> {
+export interface LeasePage {
+  readonly limit: number;
+  /** Begin before this id. */
+  readonly before?: string | undefined;
+  readonly state?: LeaseState | undefined;
+  readonly environmentId?: string | undefined;
+  readonly runId?: string | undefined;
+  /** Only what has not ended. */
+  readonly open?: boolean | undefined;
+}
+
+/** A page of a company's leases, newest first. The open ones, and those that ended in each way, have an index, named in its own words. */
+export async function listLeases(db: Db, companyId: string, { limit, before, state, environmentId, runId, open }: LeasePage): Promise<Lease[]> {
   return db
     .select()
     .from(leases)
     .where(
       and(
         eq(leases.companyId, companyId),
-        page.before === undefined ? undefined : lt(leases.id, page.before),
-        page.state === undefined ? undefined : eq(leases.state, page.state),
+        before === undefined ? undefined : lt(leases.id, before),
+        state === undefined ? undefined : and(eq(leases.state, state), isFinalLease(state) ? endedSql : openSql),
+        environmentId === undefined ? undefined : eq(leases.environmentId, environmentId),
+        runId === undefined ? undefined : eq(leases.runId, runId),
+        open === true ? openSql : undefined,
       ),
     )
     .orderBy(desc(leases.id))
-    .limit(page.limit);
+    .limit(limit);
 }
 
 export async function listLeaseEvents(db: Db, leaseId: string): Promise<LeaseEventRow[]> {

@@ -1,4 +1,4 @@
-import { and, desc, eq, getTableColumns, lt, ne, type InferSelectModel, type SQL, sql } from "drizzle-orm";
+import { and, eq, getTableColumns, type InferSelectModel, type SQL, sql } from "drizzle-orm";
 import type { Claim } from "../domain/claim.ts";
 import { limits, timing } from "../domain/defaults.ts";
 import { invalid, stale } from "../domain/errors.ts";
@@ -33,6 +33,7 @@ export async function acceptRun(db: Db, companyId: string, key: string, hash: Bu
       idempotencyKey: key,
       requestHash: hash,
       request,
+      ...producerColumns(request),
       phase: "accepted",
       dueAt: sql`${inMs(timing.ringAgain)}` as never,
       deadline: sql`${inMs(phaseTime("accepted", request))}` as never,
@@ -40,12 +41,25 @@ export async function acceptRun(db: Db, companyId: string, key: string, hash: Bu
     .onConflictDoNothing({ target: [runs.companyId, runs.idempotencyKey] })
     .returning();
   if (made !== undefined) return { run: made, fresh: true };
+  return { run: await findKeyedRun(db, companyId, key, hash), fresh: false };
+}
+
+/** What a request says of its producer, as columns to be found by. */
+const producerColumns = ({ producer }: RunRequest) => ({
+  producerRunId: producer.runId ?? null,
+  producerIssueId: producer.issueId ?? null,
+  producerAgentId: producer.agentId ?? null,
+  producerWorkspaceId: producer.executionWorkspaceId ?? null,
+});
+
+/** The company's run of this key. Throws `invalid` (409) when it was asked for with another request. */
+async function findKeyedRun(db: Db, companyId: string, key: string, hash: Buffer): Promise<Run> {
   const [old] = await db.select().from(runs).where(and(eq(runs.companyId, companyId), eq(runs.idempotencyKey, key)));
   if (old === undefined) throw stale("run_purged", `the run with idempotency key ${key} was purged just now; ask again`);
   if (!old.requestHash.equals(hash)) {
     throw invalid("idempotency_key_reused", `idempotency key ${key} belongs to run ${old.id}, which asks for something else; use another key`, { status: 409 });
   }
-  return { run: old, fresh: false };
+  return old;
 }
 
 /** Whether a run of the company has this idempotency key. */
@@ -62,8 +76,26 @@ export async function rankOfAccepted(db: Db, companyId: string): Promise<number>
   return Math.max(1, Number(row?.["n"]));
 }
 
+/**
+ * Accepts the request of a company's run that has ended once more, as a run of its own; what is in it never leaves the database.
+ * Null when there is no such run, or it has not ended, and the key has no run either.
+ */
+export async function acceptAgain(db: Db, companyId: string, runId: string, key: string, hash: Buffer): Promise<{ run: Run; fresh: boolean } | null> {
+  const [row] = await rowsOf(
+    db,
+    sql`insert into runs (id, company_id, idempotency_key, request_hash, request, retry_of, producer_run_id, producer_issue_id, producer_agent_id, producer_workspace_id, phase, due_at, deadline)
+        select ${newId()}::uuid, company_id, ${key}, ${hash}, request, id, request->'producer'->>'runId', request->'producer'->>'issueId', request->'producer'->>'agentId',
+          request->'producer'->>'executionWorkspaceId', 'accepted', ${inMs(timing.ringAgain)}, ${inMs(timing.queueWait)}
+        from runs where id = ${runId} and company_id = ${companyId} and phase = 'ended'
+        on conflict (company_id, idempotency_key) do nothing returning ${columnsOf(runs)}`,
+  );
+  if (row !== undefined) return { run: decode(runs, row), fresh: true };
+  const [keyed] = await db.select({ id: runs.id }).from(runs).where(and(eq(runs.companyId, companyId), eq(runs.idempotencyKey, key)));
+  return keyed === undefined ? null : { run: await findKeyedRun(db, companyId, key, hash), fresh: false };
+}
+
 /** A run without its stdin, which may be a megabyte and matters only to whoever starts the command; empty where there is one. */
-const lightRun = {
+export const lightRun = {
   ...getTableColumns(runs),
   request: sql<RunRequest>`case when ${runs.request} ? 'stdin' then jsonb_set(${runs.request}, '{stdin}', '""') else ${runs.request} end`.mapWith(runs.request),
 };
@@ -89,18 +121,6 @@ export async function getSituation(db: Db, companyId: string, runId: string): Pr
   const found = await findSituation(db, runId);
   if (found === undefined || found.run.companyId !== companyId) throw invalid("run_not_found", `no run ${runId}`, { status: 404 });
   return found;
-}
-
-/** A page of a company's runs, newest first. */
-export async function listRuns(db: Db, companyId: string, page: { before?: string; limit: number; open?: boolean }): Promise<RunSituation[]> {
-  return db
-    .select({ run: lightRun, lease: getTableColumns(leases), execution: executionColumns })
-    .from(runs)
-    .leftJoin(leases, eq(leases.id, runs.leaseId))
-    .leftJoin(executions, eq(executions.runId, runs.id))
-    .where(and(eq(runs.companyId, companyId), page.before === undefined ? undefined : lt(runs.id, page.before), page.open === true ? ne(runs.phase, "ended") : undefined))
-    .orderBy(desc(runs.id))
-    .limit(page.limit);
 }
 
 /**

@@ -1,8 +1,8 @@
-import { asc, eq, sql } from "drizzle-orm";
+import { asc, eq, inArray, sql } from "drizzle-orm";
 import type { SecretRef, SecretStatus } from "../domain/secret.ts";
 import type { Db } from "./client.ts";
 import { rowsOf } from "./rows.ts";
-import { environments, secretUses } from "./schema.ts";
+import { environments, secrets, secretUses } from "./schema.ts";
 
 /** What is known about a reference before it is used. */
 export interface CheckedRef {
@@ -48,6 +48,17 @@ export async function usesOf(db: Db, secretId: string): Promise<SecretUse[]> {
     .innerJoin(environments, eq(environments.id, secretUses.environmentId))
     .where(eq(secretUses.secretId, secretId))
     .orderBy(asc(environments.name), asc(secretUses.field));
+}
+
+/** The secrets that an environment refers to. */
+export async function secretsOf(tx: Db, environmentId: string): Promise<ReadonlySet<string>> {
+  const rows = await tx.select({ secretId: secretUses.secretId }).from(secretUses).where(eq(secretUses.environmentId, environmentId));
+  return new Set(rows.map(({ secretId }) => secretId));
+}
+
+/** Has pasted secrets belong to no environment any more; the purge takes them when no lease needs them. */
+export async function leavePasted(tx: Db, ids: readonly string[]): Promise<void> {
+  if (ids.length > 0) await tx.update(secrets).set({ environmentId: null }).where(inArray(secrets.id, [...ids]));
 }
 
 /** The secrets that were made of what was pasted into an environment's config, by field. */

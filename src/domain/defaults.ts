@@ -68,6 +68,10 @@ export const timing = {
   idleTransaction: 10 * second,
   /** When a request to the API is not answered for this long, the database is looked at: if that hangs, the caller is told to come again. */
   request: 8 * second,
+  /** A connection to the API that asks for nothing is kept this long: longer than clients and proxies keep theirs. */
+  keepAlive: 75 * second,
+  /** Longest time for a request to the API to arrive, headers and body. */
+  requestArrives: minute,
   /** A transaction whose session is dying waits this long for its connection to close. */
   sessionEnd: second,
   /** A process that starts waits this long for a database that is away, then gives up. */
@@ -189,6 +193,9 @@ export const limits = {
   /** Runs, with all their output, that one statement of a purge deletes. */
   purgeBatch: 20,
 } as const;
+
+/** Seconds over which requests are counted against `LEASEHOLD_RATE_LIMIT`. */
+export const rateWindow = 10;
 
 export const pools = {
   /** Connections a process holds to Postgres, at most. */

@@ -5,14 +5,14 @@ import type { Outcome } from "./outcome.ts";
 export const executionStates = ["created", "starting", "running", "final"] as const;
 export type ExecutionState = (typeof executionStates)[number];
 
-export const executionEvents = ["claim", "intent", "started", "finish", "abandon", "ask_kill", "detach"] as const;
+export const executionEvents = ["claim", "intent", "started", "finish", "abandon", "forget", "ask_kill", "detach"] as const;
 export type ExecutionEvent = (typeof executionEvents)[number];
 
 export interface ExecutionRule {
   readonly from: readonly ExecutionState[];
   /** `same` keeps the state. */
   readonly to: ExecutionState | "same";
-  readonly claim: "take" | "hold" | "drop" | "none";
+  readonly claim: "take" | "hold" | "drop" | "break" | "none";
 }
 
 export const executionRules: { readonly [E in ExecutionEvent]: ExecutionRule } = {
@@ -26,6 +26,8 @@ export const executionRules: { readonly [E in ExecutionEvent]: ExecutionRule } =
   finish: { from: ["created", "starting", "running"], to: "final", claim: "drop" },
   /** Ended before anybody claimed it: nothing can have started. */
   abandon: { from: ["created"], to: "final", claim: "none" },
+  /** An operator gave up its lease: how it ended, nobody will know. Whoever has a claim loses it. */
+  forget: { from: ["created", "starting", "running"], to: "final", claim: "break" },
   /** Written down for the claimer; the first reason stays. */
   ask_kill: { from: ["created", "starting", "running"], to: "same", claim: "none" },
   /** A stopping worker gives the row back; the command goes on. */

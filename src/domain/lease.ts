@@ -121,6 +121,9 @@ export const finalLeaseStates: readonly LeaseState[] = ["released", "expired", "
 /** Whether a lease in this state will never change again. */
 export const isFinalLease = (state: LeaseState): boolean => finalLeaseStates.includes(state);
 
+/** `failureReason` of a lease that waited when its environment was archived; what its run is told too. */
+export const environmentInactive = "environment_inactive";
+
 /** The facts of a row that decide which rule applies. */
 export interface LeaseFacts {
   readonly state: LeaseState;

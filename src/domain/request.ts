@@ -2,6 +2,8 @@ import { z } from "zod";
 import { limits, timing } from "./defaults.ts";
 import { isSecretRef, orSecretRef } from "./secret.ts";
 
+export type { ExecutionRequestInput, LeaseRequestInput, RunRequestInput } from "./request-input.ts";
+
 const noNul = (text: string): boolean => !text.includes("\0") && text.isWellFormed();
 const nulMessage = "contains a NUL character or half a surrogate pair, which no operating system can pass on; remove it";
 const bytes = (text: string): number => Buffer.byteLength(text);
@@ -98,7 +100,6 @@ export const runRequest = z
   })
   .refine(fitsLinux, tooMuch);
 export type RunRequest = z.infer<typeof runRequest>;
-export type RunRequestInput = z.input<typeof runRequest>;
 
 /** What is asked for with an ad-hoc lease. */
 export const leaseRequest = z.strictObject({
@@ -110,12 +111,10 @@ export const leaseRequest = z.strictObject({
   maxLifeMs: z.number().int().min(1).max(timing.adHocLifeMax).default(timing.adHocLife),
 });
 export type LeaseRequest = z.infer<typeof leaseRequest>;
-export type LeaseRequestInput = z.input<typeof leaseRequest>;
 
 /** One command in an ad-hoc lease. */
 export const executionRequest = z.strictObject(command).refine(fitsLinux, tooMuch);
 export type ExecutionRequest = z.infer<typeof executionRequest>;
-export type ExecutionRequestInput = z.input<typeof executionRequest>;
 
 /** What a command is given that may be secret. Only who starts it needs it. */
 export type CommandInput = Pick<ExecutionRequest, "env" | "stdin">;

@@ -1,6 +1,6 @@
 import { timing } from "./defaults.ts";
 import type { ExecutionState } from "./execution.ts";
-import { endingFor, isFinalLease, type LeaseEnding, type LeaseState } from "./lease.ts";
+import { endingFor, environmentInactive, isFinalLease, type LeaseEnding, type LeaseState } from "./lease.ts";
 import { resultOf, type KillReason, type Outcome } from "./outcome.ts";
 
 /** The run machine: facts in, the next move out. Pure; `src/runs` carries the move out in one transaction. */
@@ -79,6 +79,7 @@ function decideAcquiring(facts: RunFacts): RunMove {
     case "active":
       return facts.hasWorkspace ? { kind: "realize" } : { kind: "execute" };
     default:
+      if (lease.failureReason === environmentInactive) return giveBack(facts, notStarted(environmentInactive, "its environment was archived while it waited"));
       return giveBack(facts, notStarted("lease_acquire_failed", lease.failureReason ?? undefined));
   }
 }

@@ -5,6 +5,7 @@ import { invalid } from "../domain/errors.ts";
 import { authenticate } from "./authenticate.ts";
 import { boardRoutes } from "./board.ts";
 import { documentation } from "./documentation.ts";
+import { limitRate } from "./limit-rate.ts";
 import { limitTime } from "./limit-time.ts";
 import { logRequests } from "./log-requests.ts";
 import type { ApiEnv, ApiParts } from "./parts.ts";
@@ -20,6 +21,7 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
   api.use(logRequests(parts.log));
   api.use("/v1/*", limitTime(parts));
   api.use("/v1/*", authenticate(parts.db));
+  api.use("/v1/*", limitRate(parts.requestsPerSecond));
   api.use("/v1/*", bodyLimit({ maxSize: limits.body, onError: tooLarge }));
   serve(api, routes);
   documentation(api, routes, parts.version);

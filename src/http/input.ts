@@ -44,6 +44,12 @@ export const wholeNumber = (min: number, max: number) =>
     .transform(Number)
     .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
 
+/** An id in a query. */
+export const idInQuery = (noun: string) => z.string().refine(isId, `must be the id of ${noun}, a UUID`);
+
+/** A moment in a query, like `2026-01-31T12:00:00Z`. */
+export const momentInQuery = z.iso.datetime({ offset: true, message: "must be a moment like 2026-01-31T12:00:00Z" }).transform((text) => new Date(text));
+
 const cursor = z
   .string()
   .max(1000)

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import type { Db } from "../db/client.ts";
+import { getEnvironment } from "../db/environments.ts";
 import { getLease, type Lease as LeaseRow, listLeaseEvents, listLeases } from "../db/leases.ts";
 import { leaseStates } from "../domain/lease.ts";
 import { leaseRequest } from "../domain/request.ts";
@@ -7,7 +9,7 @@ import { renewAdHocLease } from "../leases/renew.ts";
 import { requestAdHocLease } from "../leases/request-ad-hoc.ts";
 import { type Lease, lease as leaseSchema, leaseSummary } from "../wire/lease.ts";
 import { pageOf as pageSchema } from "../wire/page.ts";
-import { idPageQuery, pageOf } from "./input.ts";
+import { flag, idInQuery, idPageQuery, pageOf } from "./input.ts";
 import type { ApiParts } from "./parts.ts";
 import { presentLease, presentLeaseEvent } from "./present.ts";
 import { idOf, json, type Route, route } from "./route.ts";
@@ -16,14 +18,22 @@ import { waitingForLease } from "./waiting.ts";
 const tag = "Leases";
 const one = { id: idOf("lease") };
 
+const listQuery = {
+  ...idPageQuery,
+  state: z.enum(leaseStates, `must be one of ${leaseStates.join(", ")}`).optional(),
+  environment: z.string().max(1000).optional().meta({ description: "Name or id" }),
+  run: idInQuery("a run").optional(),
+  open: flag.optional(),
+};
+
+/** A lease with all there is to say about it. */
+export const wholeLease = async (db: Db, lease: LeaseRow): Promise<Lease> => {
+  const [waiting, events] = await Promise.all([waitingForLease(db, lease), listLeaseEvents(db, lease.id)]);
+  return { ...presentLease(lease), waiting, events: events.map(presentLeaseEvent) };
+};
+
 export function leaseRoutes(parts: ApiParts): Route[] {
   const { db } = parts;
-
-  const wholeLease = async (lease: LeaseRow): Promise<Lease> => ({
-    ...presentLease(lease),
-    waiting: await waitingForLease(db, lease),
-    events: (await listLeaseEvents(db, lease.id)).map(presentLeaseEvent),
-  });
 
   return [
     route(
@@ -41,7 +51,7 @@ export function leaseRoutes(parts: ApiParts): Route[] {
       },
       async ({ c, companyId, body }) => {
         const { lease, fresh } = await requestAdHocLease(parts, companyId, c.req.header("idempotency-key"), body);
-        return c.json(await wholeLease(lease), fresh ? 201 : 200, { location: `/v1/leases/${lease.id}` });
+        return c.json(await wholeLease(db, lease), fresh ? 201 : 200, { location: `/v1/leases/${lease.id}` });
       },
     ),
     route(
@@ -51,27 +61,29 @@ export function leaseRoutes(parts: ApiParts): Route[] {
         tag,
         summary: "List leases, newest first",
         who: "company",
-        query: { ...idPageQuery, state: z.enum(leaseStates, `must be one of ${leaseStates.join(", ")}`).optional() },
+        query: listQuery,
         answers: { 200: json(pageSchema(leaseSummary), "A page of leases") },
+        problems: [404],
       },
-      async ({ c, companyId, query: { limit, cursor, state } }) => {
-        const rows = await listLeases(db, companyId, { limit: limit + 1, ...(cursor === undefined ? {} : { before: cursor }), ...(state === undefined ? {} : { state }) });
+      async ({ c, companyId, query: { limit, cursor, environment, run, ...filters } }) => {
+        const environmentId = environment === undefined ? undefined : (await getEnvironment(db, companyId, environment)).id;
+        const rows = await listLeases(db, companyId, { ...filters, limit: limit + 1, before: cursor, environmentId, runId: run });
         return c.json(pageOf(rows, limit, (row) => row.id, presentLease));
       },
     ),
     route(
       { method: "GET", path: "/v1/leases/:id", tag, summary: "Show a lease with its events", who: "company", params: one, answers: { 200: json(leaseSchema, "The lease") } },
-      async ({ c, companyId, params: { id } }) => c.json(await wholeLease(await getLease(db, companyId, id))),
+      async ({ c, companyId, params: { id } }) => c.json(await wholeLease(db, await getLease(db, companyId, id))),
     ),
     route(
       { method: "POST", path: "/v1/leases/:id/renew", tag, summary: "Keep an ad-hoc lease for two more minutes", who: "company", params: one, answers: { 200: json(leaseSchema, "The lease; `expiresAt` says what was granted") }, problems: [409] },
-      async ({ c, companyId, params: { id } }) => c.json(await wholeLease(await renewAdHocLease(db, companyId, id))),
+      async ({ c, companyId, params: { id } }) => c.json(await wholeLease(db, await renewAdHocLease(db, companyId, id))),
     ),
     route(
       { method: "POST", path: "/v1/leases/:id/release", tag, summary: "Give a lease back", description: "Commands in it end. Answers at once; the resource goes soon after.", who: "company", params: one, answers: { 200: json(leaseSchema, "The lease as it is now") }, problems: [409] },
       async ({ c, companyId, params: { id } }) => {
         await letLeaseGo(parts, companyId, id);
-        return c.json(await wholeLease(await getLease(db, companyId, id)));
+        return c.json(await wholeLease(db, await getLease(db, companyId, id)));
       },
     ),
   ];

@@ -17,6 +17,8 @@ export interface ApiParts {
   readonly log: Logger;
   /** Of this program, for the document. */
   readonly version: string;
+  /** What a token may ask for on average; 0 for as much as it likes. */
+  readonly requestsPerSecond: number;
   /** This process, for event rows. */
   readonly who: string;
   /**

@@ -34,6 +34,7 @@ export function presentRun({ run, lease, execution }: RunSituation): RunSummary 
     priority: request.priority ?? 0,
     outputLimit: request.outputLimit,
     idempotencyKey: run.idempotencyKey,
+    retryOf: run.retryOf,
     producer: request.producer as Record<string, string>,
     environmentId: run.environmentId,
     environmentReason: run.environmentReason,

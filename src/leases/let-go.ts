@@ -2,6 +2,7 @@ import { getLease, type Lease, moveLease } from "../db/leases.ts";
 import { isKind } from "../domain/errors.ts";
 import type { LeaseEnding, LeaseState } from "../domain/lease.ts";
 import type { Fleet } from "./fleet.ts";
+import { ringMoved } from "./ring-moved.ts";
 
 /** How somebody's wish to give a lease back meets each state. What is ending or has ended stays as it is. */
 const wishes: { readonly [S in LeaseState]?: { readonly event: "release" | "cancel" | "evict"; readonly ending?: LeaseEnding } } = {
@@ -23,18 +24,11 @@ export async function letLeaseGo(parts: Pick<Fleet, "db" | "bells" | "who">, com
     try {
       const patch = wish.ending === undefined ? {} : { ending: wish.ending };
       const after = await moveLease(parts.db, lease, { event: wish.event, who: parts.who, why: "asked for through the API", patch });
-      await ring(parts, after);
+      await ringMoved(parts, after);
       return after;
     } catch (error) {
       // It moved on while we looked: see what the wish means now.
       if (!isKind(error, "stale")) throw error;
     }
   }
-}
-
-async function ring({ bells }: Pick<Fleet, "bells">, lease: Lease): Promise<void> {
-  if (lease.state === "releasing") {
-    await bells.step({ verb: "release", backend: lease.backend, host: lease.host, id: lease.id, offer: lease.fence });
-  }
-  if (lease.runId !== null) await bells.run(lease.runId, `lease-${lease.state}-${lease.fence}`);
 }

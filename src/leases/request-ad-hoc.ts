@@ -3,6 +3,7 @@ import { type Environment, getEnvironment } from "../db/environments.ts";
 import type { Lease } from "../db/leases.ts";
 import { inMs } from "../db/rows.ts";
 import { timing } from "../domain/defaults.ts";
+import { isKind } from "../domain/errors.ts";
 import { newId } from "../domain/ids.ts";
 import { parse } from "../domain/parse.ts";
 import { idempotencyKey, leaseRequest, type LeaseRequest } from "../domain/request.ts";
@@ -35,8 +36,11 @@ export async function requestAdHocLease(
     if (known !== undefined) return { lease: known, fresh: false };
     const environment =
       wanted.environment === undefined ? (await defaultEnvironment(parts.db, companyId)).environment : active(await getEnvironment(parts.db, companyId, wanted.environment));
-    const lease = await insertKeyedLease(parts.db, rowFor(companyId, environment, wanted), keyed, parts.who);
-    // The key has got a lease between the two statements.
+    const lease = await insertKeyedLease(parts.db, rowFor(companyId, environment, wanted), keyed, parts.who).catch((error: unknown) => {
+      if (isKind(error, "stale")) return null;
+      throw error;
+    });
+    // Between the two statements its key has got a lease, or its environment is not what it was.
     if (lease === null) continue;
     await parts.bells.step({ verb: "acquire", backend: lease.backend, host: null, cause: lease.id });
     return { lease, fresh: true };

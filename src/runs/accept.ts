@@ -33,6 +33,11 @@ export async function isFirstOrRungFor({ db, bells }: { db: Db; bells: Bells }, 
 /** Accepts a run and rings for it. */
 export async function submitRun(parts: { db: Db; bells: Bells }, companyId: string, key: string, request: unknown): Promise<{ run: Run; fresh: boolean }> {
   const accepted = await acceptRun(parts.db, companyId, key, request);
-  if (accepted.fresh && (await isFirstOrRungFor(parts, accepted.run))) await parts.bells.run(accepted.run.id, acceptedCause, 1);
+  await ringAccepted(parts, accepted);
   return accepted;
+}
+
+/** Rings for a run that was just accepted. */
+export async function ringAccepted(parts: { db: Db; bells: Bells }, { run, fresh }: { run: Run; fresh: boolean }): Promise<void> {
+  if (fresh && (await isFirstOrRungFor(parts, run))) await parts.bells.run(run.id, acceptedCause, 1);
 }

@@ -13,3 +13,10 @@ export const company = z
   })
   .meta({ id: "Company", description: "What a company may have of the fleet at once, and has" });
 export type Company = Immutable<z.output<typeof company>>;
+
+/** What `POST /v1/companies` takes. */
+export interface NewCompany {
+  readonly name: string;
+  /** Without it as many as come. */
+  readonly maxLeases?: number;
+}

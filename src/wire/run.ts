@@ -29,6 +29,7 @@ const summary = {
   priority: z.int().meta({ description: "Among the company's own: higher goes first" }),
   outputLimit: z.int(),
   idempotencyKey: z.string(),
+  retryOf: z.uuid().nullable().meta({ description: "The run whose request this one repeats; null for one that was asked for anew" }),
   producer: z.record(z.string(), z.string()).meta({ description: "The producer's own ids, as it gave them" }),
   environmentId: z.uuid().nullable(),
   environmentReason: z.string().nullable().meta({ description: "Which level of the request, or which default, chose the environment" }),

@@ -21,7 +21,7 @@ export interface Running {
 
 /** Starts the built command line in an environment that has only what is given. */
 export function start(args: readonly string[], env: Record<string, string> = {}): Running {
-  const child = spawn(process.execPath, [main, ...args], { env: { PATH: process.env["PATH"] ?? "", LEASEHOLD_DATA_DIR: noDataDir, ...env } });
+  const child = spawn(process.execPath, [main, ...args], { env: { PATH: process.env["PATH"] ?? "", LEASEHOLD_DATA_DIR: noDataDir, LEASEHOLD_CONFIG: "/dev/null", ...env } });
   const text = { stdout: "", stderr: "" };
   const looks = new Set<() => void>();
   for (const stream of ["stdout", "stderr"] as const) {

@@ -167,7 +167,8 @@ describe("leasehold run --driver", () => {
     const [one, two] = [await make("one", "sandbox"), await make("it's", "sandbox")];
     const several = await run("--driver", "sandbox");
     expect(several).toMatchObject({ code: 64, stdout: "" });
-    for (const words of ["2 environments of driver sandbox", "--env one\n", `--env 'it'\\''s'`]) expect(several.stderr).toContain(words);
+    const { detail } = JSON.parse(several.stderr) as { detail: string };
+    expect(detail.split("\n").toSorted()).toEqual(["  --env 'it'\\''s'", "  --env one", "there are 2 environments of driver sandbox; choose one with --env:"]);
     await setDefaultEnvironment(server.db, server.acme.id, two.id);
     expect(await named("--driver", "sandbox")).toBe(two.id);
     expect(await named("--env", "one")).toBe(one.id);

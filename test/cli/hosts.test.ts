@@ -34,7 +34,7 @@ describe("leasehold host", () => {
     await insertLeaseIn(server.db, server.acme.id, { state: "stuck", patch: { host: id } });
     const list = await leasehold(["host", "list"], env);
     expect([list.code, list.stderr]).toEqual([0, ""]);
-    expect(list.stdout).toMatch(new RegExp(`^NAME +ID +STATE +WORKERS +LEASES +SEEN +BACKENDS\nworker-3 +${id} +alive +1 +2 \\(1 stuck\\) +\\S+ ago +local, ssh\n$`));
+    expect(list.stdout).toMatch(new RegExp(`^NAME +STATE +WORKERS +LEASES +SEEN +BACKENDS +ID\\nworker-3 +alive +1 +2 \\(1 stuck\\) +(\\S+ ago|now) +local, ssh +${id}\\n$`));
     expect(json<Host[]>(await leasehold(["host", "list", "--json"], env))).toMatchObject([{ id, openLeases: 2 }]);
     expect((await leasehold(["host", "show", "worker-3"], env)).stdout).toMatch(/Open leases +2 \(1 stuck\)\n/);
     expect(json<Host>(await leasehold(["host", "show", id, "--json"], env))).toMatchObject({ id, name: "worker-3" });

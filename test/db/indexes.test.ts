@@ -3,18 +3,21 @@ import { drizzle } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Db } from "../../src/db/client.ts";
+import { listActivity } from "../../src/db/activity.ts";
 import * as due from "../../src/db/due.ts";
 import { findKeyedExecution, findKeyedLease } from "../../src/db/ad-hoc.ts";
-import { claimExecution, listExecutions, openExecutions } from "../../src/db/executions.ts";
+import { countOpenLeases, deleteEnvironment, setEnvironmentStatus } from "../../src/db/environment-changes.ts";
+import { claimExecution, endForgotten, listExecutions, openExecutions } from "../../src/db/executions.ts";
 import { extendExecutionClaim, extendExecutionClaims } from "../../src/db/execution-claims.ts";
 import { forgetGoneHost, goneHosts, listHosts } from "../../src/db/hosts.ts";
 import { claimNextLease } from "../../src/db/lease-claims.ts";
 import { renewLease, renewLeases } from "../../src/db/lease-renewal.ts";
-import { extendLeaseClaim } from "../../src/db/leases.ts";
+import { extendLeaseClaim, listLeases } from "../../src/db/leases.ts";
 import { appendOutput, readOutput } from "../../src/db/output.ts";
 import * as reconcile from "../../src/db/reconcile.ts";
 import { textOrNull } from "../../src/db/rows.ts";
-import { findSituation, listRuns, rankOfAccepted } from "../../src/db/runs.ts";
+import { listRuns } from "../../src/db/run-list.ts";
+import { acceptAgain, findSituation, rankOfAccepted } from "../../src/db/runs.ts";
 import { beatWorker } from "../../src/db/workers.ts";
 import { newClaim } from "../../src/domain/claim.ts";
 import { limits } from "../../src/domain/defaults.ts";
@@ -72,6 +75,7 @@ beforeAll(async () => {
   await db.execute(sql`
     insert into runs (id, company_id, idempotency_key, request_hash, request, phase, deadline, due_at)
     select gen_random_uuid(), ${companyId}, 'accepted ' || i, '', '{}', 'accepted', now() + interval '1 day', now() from generate_series(1, ${waiting}) i`);
+  await db.execute(sql`insert into activity_log (id, company_id, action, entity_type, entity_id, run_id) select gen_random_uuid(), ${companyId}, 'environment.lease_released', 'environment_lease', id, id from runs`);
   await client.unsafe("vacuum analyze");
 });
 afterAll(async () => {
@@ -89,7 +93,7 @@ async function readsWhole(query: string, params: unknown[]): Promise<string[]> {
     // The first entry of an index is one row; and an index of what has not started is read whole by right.
     const first = above === "Limit" && kind?.startsWith("Index") === true && node["Filter"] === undefined;
     if (first || index === "executions_unstarted") return;
-    if (/^(runs|environment_leases|executions|execution_output)$/.test(table ?? "") && kind?.endsWith("Scan") === true && !bounded) whole.push(`${kind} ${table} ${index}`);
+    if (/^(runs|environment_leases|executions|execution_output|activity_log)$/.test(table ?? "") && kind?.endsWith("Scan") === true && !bounded) whole.push(`${kind} ${table} ${index}`);
     for (const child of (node["Plans"] as Record<string, unknown>[] | undefined) ?? []) walk(child, kind);
   };
   const plan = row?.["QUERY PLAN"][0]?.Plan;
@@ -140,6 +144,27 @@ const loops: Record<string, () => Promise<unknown>> = {
   missingLeases: () => reconcile.missingLeases(db, place, [resource]),
   mayDiscard: () => reconcile.mayDiscard(db, place.endpoint, claim, { id: newId(), state: "active", company: companyId, providerLeaseId: "x", fence: 1 }),
   listRuns: () => listRuns(db, companyId, { limit: 50 }),
+  "listRuns that are open": () => listRuns(db, companyId, { limit: 50, open: true }),
+  "listRuns by result": () => listRuns(db, companyId, { limit: 50, result: "lost" }),
+  "listRuns of an environment": () => listRuns(db, companyId, { limit: 50, environmentId: newId() }),
+  "listRuns of a producer's run": () => listRuns(db, companyId, { limit: 50, producerRunId: "x" }),
+  "listRuns of an issue": () => listRuns(db, companyId, { limit: 50, producerIssueId: "x" }),
+  "listRuns of an agent": () => listRuns(db, companyId, { limit: 50, producerAgentId: "x" }),
+  "listRuns of a workspace": () => listRuns(db, companyId, { limit: 50, producerWorkspaceId: "x" }),
+  "listRuns of a time": () => listRuns(db, companyId, { limit: 50, since: new Date(0), until: new Date(1) }),
+  listLeases: () => listLeases(db, companyId, { limit: 50 }),
+  "listLeases that are open": () => listLeases(db, companyId, { limit: 50, open: true }),
+  "listLeases that are stuck": () => listLeases(db, companyId, { limit: 50, state: "stuck" }),
+  "listLeases that expired": () => listLeases(db, companyId, { limit: 50, state: "expired" }),
+  "listLeases of an environment": () => listLeases(db, companyId, { limit: 50, environmentId: newId() }),
+  "listLeases of a run": () => listLeases(db, companyId, { limit: 50, runId: newId() }),
+  listActivity: () => listActivity(db, companyId, { limit: 50 }),
+  "listActivity of an action": () => listActivity(db, companyId, { limit: 50, action: "environment.deleted" }),
+  "listActivity of an entity": () => listActivity(db, companyId, { limit: 50, entity: newId() }),
+  "listActivity of a run": () => listActivity(db, companyId, { limit: 50, run: newId() }),
+  countOpenLeases: () => countOpenLeases(db, { companyId, id: newId() }),
+  endForgotten: () => endForgotten(db, newId()),
+  acceptAgain: () => acceptAgain(db, companyId, newId(), "k", Buffer.from("")),
 };
 
 describe(`beside ${history} ended and ${living} living runs, no statement of a loop reads a table from end to end`, () => {
@@ -164,6 +189,21 @@ describe("what counts open leases reads indexes of open leases only, whatever ha
     await run();
     expect(captured.length).toBeGreaterThan(0);
     for (const { query, params } of captured) for (const read of await readsWhole(query, params)) expect(read).toMatch(/ leases_(slots|slots_of_company|expiry|waiting|begun)$/);
+  });
+});
+
+describe("what is asked of an environment's own rows reads theirs", () => {
+  it("when it is archived, and when it is deleted", async () => {
+    const one = newId();
+    await db.execute(sql`insert into environments (id, company_id, name, driver, backend) values (${one}, ${companyId}, 'one', 'ssh', 'ssh')`);
+    captured = [];
+    await setEnvironmentStatus(db, companyId, one, "archived", "me");
+    await deleteEnvironment(db, companyId, one);
+    const statements = captured.filter(({ query }) => /^\s*(select|update|delete|with)/i.test(query));
+    expect(statements.length).toBeGreaterThan(5);
+    for (const { query, params } of statements) expect(await readsWhole(query, params), query).toEqual([]);
+    // What the rows that refer to it are found by when it goes.
+    for (const table of ["environment_leases", "runs"]) expect(await readsWhole(`update ${table} set environment_id = null where environment_id = $1`, [one])).toEqual([]);
   });
 });
 

@@ -20,6 +20,7 @@ import { localConfig } from "../../src/drivers/local/config.ts";
 import { createApi } from "../../src/http/api.ts";
 import { formatKeys, newMasterKey } from "../../src/secrets/key-file.ts";
 import { openStores } from "../../src/secrets/stores/open.ts";
+import { serverOptions } from "../../src/http/server-options.ts";
 import { freshDatabase, freshPrefix } from "../support/database.ts";
 import { secretParts } from "../support/secrets.ts";
 import { quietLog } from "../support/quiet-log.ts";
@@ -56,7 +57,7 @@ export interface ApiServer extends AsyncDisposable {
   resume(): Promise<void>;
 }
 
-export async function startApi(): Promise<ApiServer> {
+export async function startApi(options: { readonly requestsPerSecond?: number } = {}): Promise<ApiServer> {
   const database = await freshDatabase();
   const address = { url: inject("redisUrl"), prefix: freshPrefix() };
   const opened = openDatabase(database.url, { name: "test", max: 5 });
@@ -77,6 +78,7 @@ export async function startApi(): Promise<ApiServer> {
     log: quietLog,
     who: "api test",
     version: "0.0.0-test",
+    requestsPerSecond: options.requestsPerSecond ?? 0,
     checkConfig: (backend, config) => {
       if (backend !== "local") throw invalid("unsupported_environment", `there is no driver for ${backend}; this version has local`);
       return parse(localConfig, config, "config");
@@ -88,7 +90,7 @@ export async function startApi(): Promise<ApiServer> {
   });
   const sockets = new Set<Socket>();
   const listen = async (at: number): Promise<ServerType> => {
-    const server = serve({ fetch: api.fetch, hostname: "127.0.0.1", port: at });
+    const server = serve({ fetch: api.fetch, hostname: "127.0.0.1", port: at, serverOptions });
     server.on("connection", (socket: Socket) => {
       sockets.add(socket);
       socket.once("close", () => sockets.delete(socket));

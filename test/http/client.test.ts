@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Leasehold, LeaseholdRequestError, type RunEvent } from "../../src/client/index.ts";
-import { findSituation } from "../../src/db/runs.ts";
+import { Silence } from "../../src/client/body.ts";
+import type { Leasehold, RunEvent } from "../../src/client/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { type ApiServer, startApi } from "./api-server.ts";
-import { accepted, executing } from "./run-states.ts";
+import { executing } from "./run-states.ts";
 
 let server: ApiServer;
 let client: Leasehold;
@@ -89,81 +90,33 @@ describe("events", () => {
   });
 });
 
-/** A client some of whose answers are lost, or are replaced, on their way. */
-function unlucky(meet: (attempt: number, ask: () => Promise<Response>) => Promise<Response>, token = server.acme.producer): { client: Leasehold; attempts: () => number } {
-  let attempts = 0;
-  const through: typeof fetch = (input, init) => meet(++attempts, () => fetch(input, init));
-  return { client: new Leasehold({ url: server.url, token, fetch: through }), attempts: () => attempts };
-}
+describe("a stream on which nothing comes", () => {
+  /** Says `pieces`, and then nothing more. */
+  const quiet = (...pieces: string[]): Response =>
+    new Response(
+      new ReadableStream({
+        start: (controller) => {
+          for (const piece of pieces) controller.enqueue(Buffer.from(piece));
+        },
+      }),
+    );
 
-const lost = async (attempt: number, ask: () => Promise<Response>): Promise<Response> => {
-  const answer = await ask();
-  if (attempt > 1) return answer;
-  await answer.body?.cancel();
-  throw new TypeError("fetch failed");
-};
-
-describe("requests", () => {
-  it("make one run however often the answer is lost", async () => {
-    const { client: shaky, attempts } = unlucky(lost);
-    const before = new Set((await all(client)).map((run) => run.id));
-    const run = await shaky.runs.create({ command: ["once"] });
-    expect(attempts()).toBe(2);
-    expect((await all(client)).filter((r) => !before.has(r.id)).map((r) => r.id)).toEqual([run.id]);
+  it("is given up like a connection that broke, after the last piece", async () => {
+    const got: string[] = [];
+    const reading = (async () => {
+      for await (const piece of new Silence("http://there", 20, undefined).broken(quiet("a", "b"))) got.push(Buffer.from(piece).toString());
+    })();
+    await expect(reading).rejects.toMatchObject({ kind: "unreachable", detail: expect.stringContaining("nothing was heard") as string });
+    expect(got).toEqual(["a", "b"]);
   });
 
-  it("are not repeated where a second one could do harm", async () => {
-    const { client: shaky, attempts } = unlucky(lost, server.other.producer);
-    await expect(shaky.environments.create({ name: "Once", driver: "local" })).rejects.toMatchObject({ status: 0, code: "api_unreachable" });
-    expect(attempts()).toBe(1);
-    expect((await server.client(server.other.producer).environments.get("Once")).name).toBe("Once");
-  });
-
-  it("wait as long as the server asks them to", async () => {
-    const { client: patient, attempts } = unlucky(async (attempt, ask) => (attempt === 1 ? new Response("", { status: 503, headers: { "retry-after": "1" } }) : ask()));
-    const start = performance.now();
-    await patient.environments.get("Local");
-    expect(performance.now() - start).toBeGreaterThanOrEqual(990);
-    expect(attempts()).toBe(2);
-  });
-
-  it("do not wait for longer than anybody would", async () => {
-    const { client: patient } = unlucky(async () => new Response("", { status: 503, headers: { "retry-after": "3600" } }));
-    await expect(patient.runs.get("x")).rejects.toMatchObject({ status: 503, code: "http_503", retryAfter: 3600 });
-  });
-
-  it("say what was wrong", async () => {
-    const failed = await client.runs.create({ command: [] }).catch((error: unknown) => error);
-    expect(failed).toBeInstanceOf(LeaseholdRequestError);
-    expect(failed).toMatchObject({ status: 422, code: "request_invalid", errors: [{ field: "request.command" }] });
-  });
-
-  it("do not carry the token to where they are sent on to", async () => {
-    const seen: unknown[] = [];
-    const spied = new Leasehold({ url: server.url, token: server.acme.producer, fetch: (input, init) => (seen.push(init?.redirect), fetch(input, init)) });
-    await spied.environments.get("Local");
-    expect(seen).toEqual(["error"]);
-  });
-
-  it("go through every page", async () => {
-    for (let i = 0; i < 3; i++) await accepted(server, server.other.id);
-    const theirs = server.client(server.other.producer);
-    const ids: string[] = [];
-    for await (const run of theirs.runs.list({ pageSize: 1 })) ids.push(run.id);
-    expect(ids).toHaveLength(3);
-    expect(new Set(ids).size).toBe(3);
-  });
-
-  it("cancel a run, and give a lease back", async () => {
-    const run = await executing(server, server.acme.id);
-    expect((await client.runs.cancel(run.runId)).cancelRequestedAt).not.toBeNull();
-    expect(await client.leases.release(run.lease.id)).toMatchObject({ state: "releasing" });
-    expect((await findSituation(server.db, run.runId))?.run.cancelRequestedAt).not.toBeNull();
+  it("is not one whose reader takes his time", async () => {
+    const silence = new Silence("http://there", 20, undefined);
+    let pieces = 0;
+    for await (const _ of silence.broken(quiet("a", "b", "c"))) {
+      await sleep(60);
+      if (++pieces === 3) break;
+    }
+    expect(silence.signal.aborted).toBe(false);
   });
 });
-
-async function all(of: Leasehold) {
-  const runs = [];
-  for await (const run of of.runs.list()) runs.push(run);
-  return runs;
-}

@@ -1,3 +1,4 @@
+import { eq } from "drizzle-orm";
 import { randomUUID } from "node:crypto";
 import type { Db } from "../../src/db/client.ts";
 import { ensureLocalEnvironment, type Environment } from "../../src/db/environments.ts";
@@ -6,6 +7,7 @@ import { type Lease, moveLease } from "../../src/db/leases.ts";
 import { appendOutput } from "../../src/db/output.ts";
 import { inMs } from "../../src/db/rows.ts";
 import { findSituation, moveRun, type Run } from "../../src/db/runs.ts";
+import { executions } from "../../src/db/schema.ts";
 import type { Bells } from "../../src/domain/bells.ts";
 import { newClaim } from "../../src/domain/claim.ts";
 import { timing } from "../../src/domain/defaults.ts";
@@ -69,6 +71,7 @@ export interface Pen {
 /** A run whose command is running. */
 export interface Executing extends Pen {
   readonly runId: string;
+  readonly executionId: string;
   readonly lease: Lease;
   /** The command ends, its lease is released, the run ends. */
   readonly end: (outcome: Outcome) => Promise<void>;
@@ -90,6 +93,7 @@ export async function execute(parts: Parts, waiting: { run: Run; lease: Lease })
   const pen = await start(parts, id);
   return {
     runId,
+    executionId: id,
     lease: active,
     print: pen.print,
     end: async (outcome) => {
@@ -102,11 +106,21 @@ export async function execute(parts: Parts, waiting: { run: Run; lease: Lease })
   };
 }
 
+/** A run whose command has printed something and ended. */
+export async function ended(parts: Parts, companyId: string): Promise<Executing> {
+  const run = await executing(parts, companyId);
+  await run.print("stdout", "something\n");
+  await run.end({ kind: "exited", code: 0 });
+  return run;
+}
+
 /** Does what a worker does to start a command. */
 export async function start({ db, bells }: Parts, id: string): Promise<Pen> {
   const claim = newClaim("test");
   const claimed = await claimExecution(db, id, claim);
   if (claimed === null) throw new Error("somebody else has it");
+  // Nobody extends it here, however long the test takes on a busy machine.
+  await db.update(executions).set({ claimUntil: inMs(3_600_000) as never }).where(eq(executions.id, id));
   const starting = await moveExecution(db, claimed, "intent", claim, { bootId: "boot" });
   const running: Execution = await moveExecution(db, starting, "started", claim);
   await bells.moved(id);

@@ -55,6 +55,6 @@ describe("redacted output", () => {
     const { run } = await submit("printf '%s and hunter2-and-' \"$PRINTED\"; printf '%s' \"$PRINTED\" | rev >&2");
     const { execution } = await fleet.ended(run.id);
     expect(await wholeOutput(db(), execution?.id ?? "")).toBe("*** and hunter2-and-");
-    expect(await wholeOutput(db(), execution?.id ?? "", "stderr")).toBe([...value].reverse().join(""));
+    expect(await wholeOutput(db(), execution?.id ?? "", "stderr")).toBe(value.split("").reverse().join(""));
   });
 });

@@ -5,6 +5,7 @@ import { openNotices } from "../../queues/notices.ts";
 import type { RedisAddress } from "../../queues/connection.ts";
 import type { Db } from "../../src/db/client.ts";
 import { beatWorker } from "../../src/db/workers.ts";
+import { timing } from "../../src/domain/defaults.ts";
 import { newId } from "../../src/domain/ids.ts";
 import type { Driver } from "../../src/drivers/driver.ts";
 import type { WorkerFleet } from "../../src/leases/fleet.ts";
@@ -25,9 +26,12 @@ export async function startProber(db: Db, address: RedisAddress, driver: Driver,
   const fleet: WorkerFleet = { db, claims: db, bells, log: quietLog, who: "prober", installation: newId(), host, memory: { known: async () => [], remember: async () => {}, forget: async () => {} }, driver: () => driver, notices, progress: new Progress(), secrets: noSecrets(db) };
   const processor = acquireJob(fleet, bells, backend, openDrain(fleet, backend, false, 4, turns(4), stop.signal), stop.signal);
   const workers = openWorkers(address, [{ queue: catalog.acquire.queue(backend, null), concurrency: 2, processor }], quietLog);
-  await beatWorker(db, { id: newId(), host: host.id, hostName: host.name, pid: process.pid, version: "test", backends: [backend] });
+  const self = { id: newId(), host: host.id, hostName: host.name, pid: process.pid, version: "test", backends: [backend] };
+  await beatWorker(db, self);
+  const beats = setInterval(() => void beatWorker(db, self).catch(() => {}), timing.workerBeat);
   return {
     [Symbol.asyncDispose]: async () => {
+      clearInterval(beats);
       stop.abort();
       await workers.close();
       notices.close();

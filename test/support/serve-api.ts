@@ -25,6 +25,7 @@ export async function serveApi({ base, companyId }: { readonly base: Base; reado
     probes,
     log: base.log,
     version: "0.0.0-test",
+    requestsPerSecond: 0,
     who: "api test",
     checkConfig: (_backend, config) => config as Record<string, unknown>,
     secretFields: () => [],

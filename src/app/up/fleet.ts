@@ -77,9 +77,9 @@ export async function startFleet(config: Config, options: FleetOptions, log: Log
     for (const fault of offer.unusable) progress(`environment ${environmentName} cannot be used here: ${fault.message} (look with: leasehold env probe ${environmentName})`);
     const backends = options.backends ?? ["local", ...(offer.faults.length === 0 ? [sandboxBackend] : []), ...(config.fakeProvider === undefined ? [] : ["sandbox-fake"])];
 
-    progress(`starting API, ${options.workers} workers and reaper`);
+    progress(`starting API, ${options.workers} ${options.workers === 1 ? "worker" : "workers"} and reaper`);
     const full: Config = { ...offer.config, databaseUrl, redisUrl };
-    const logDir = join(config.dataDir, "logs");
+    const logDir = logsIn(config.dataDir);
     await mkdir(logDir, { recursive: true, mode: 0o700 });
     const env = childEnvironment(full);
     const child = (name: string, args: readonly string[]): FleetChild => keepChild({ name, args, env, logDir, log });
@@ -103,6 +103,9 @@ export async function startFleet(config: Config, options: FleetOptions, log: Log
     throw error;
   }
 }
+
+/** Where the processes of a fleet on this machine write their logs. */
+export const logsIn = (dataDir: string): string => join(dataDir, "logs");
 
 /** The environment of runs that name none. Its local one is made when the first run needs it. */
 async function usualEnvironment(db: Db, companyId: string): Promise<{ environment: string; backend: string }> {

@@ -2,6 +2,7 @@ import type { Environment } from "../../client/index.ts";
 import { connect } from "../connect.ts";
 import { type ConfigOptions, configFrom } from "../environment-config.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { orMeant } from "../or-meant.ts";
 import { answer, answerJson } from "../print.ts";
 import { printable, sayAgo } from "../say.ts";
 import { secretVariables } from "../secret-variables.ts";
@@ -39,14 +40,15 @@ export async function listEnvironments({ driver, ...options }: { readonly driver
   if (options.json === true) answerJson(all);
   else if (all.length === 0 && driver !== undefined) answer(`There are no environments of driver ${driver}.`);
   else if (all.length === 0) answer("There are no environments; the first run makes one for this machine.");
-  else answer(table(["NAME", "BACKEND", "STATUS", "MAX LEASES", "DEFAULT", "CREATED", "ID"], all.map(row)));
+  else answer(table([{ name: "NAME", gives: 1, least: 12 }, { name: "BACKEND", gives: 2, least: 10 }, "STATUS", { name: "MAX", right: true }, "DEFAULT", "CREATED", { name: "ID", optional: 1 }], all.map(row)));
   return exitCodes.ok;
 }
 
-const row = (e: Environment): string[] => [e.name, e.backend, e.status, limitOf(e), e.isDefault ? "yes" : "-", sayAgo(e.createdAt), e.id];
+const row = (e: Environment): string[] => [printable(e.name), e.backend, e.status, limitOf(e), e.isDefault ? "yes" : "-", sayAgo(e.createdAt), e.id];
 
 export async function showEnvironment(name: string, options: { readonly json?: true }): Promise<number> {
-  const e = await (await connect()).environments.get(name);
+  const { environments } = await connect();
+  const e = await orMeant(name, () => environments.get(name), () => environments.list({ pageSize: 200 }));
   if (options.json === true) answerJson(e);
   else {
     answer(

@@ -6,14 +6,27 @@ import { printable, sayAgo, sayState } from "../say.ts";
 import { facts, table } from "../table.ts";
 import { take } from "../take.ts";
 
-export async function listLeases(options: { readonly state?: string; readonly limit: number; readonly json?: true }): Promise<number> {
+export interface ListLeasesOptions {
+  readonly state?: string;
+  readonly env?: string;
+  readonly run?: string;
+  readonly open?: true;
+  readonly limit: number;
+  readonly json?: true;
+}
+
+export async function listLeases({ state, env, limit, json, ...filters }: ListLeasesOptions): Promise<number> {
   const client = await connect();
-  // The API knows the states and says which there are.
-  const state = options.state as LeaseSummary["state"] | undefined;
-  const leases = await take(client.leases.list({ ...(state === undefined ? {} : { state }), pageSize: Math.min(options.limit, 200) }), options.limit);
-  if (options.json === true) answerJson(leases);
+  const wanted = {
+    ...filters,
+    ...(env === undefined ? {} : { environment: env }),
+    // The API knows the states and says which there are.
+    ...(state === undefined ? {} : { state: state as LeaseSummary["state"] }),
+  };
+  const leases = await take(client.leases.list({ ...wanted, pageSize: Math.min(limit, 200) }), limit);
+  if (json === true) answerJson(leases);
   else if (leases.length === 0) answer("There are no such leases.");
-  else answer(table(["ID", "STATE", "BACKEND", "REQUESTED", "RUN"], leases.map((l) => [l.id, sayState(l.state), l.backend, sayAgo(l.requestedAt), l.runId ?? "-"])));
+  else answer(table(["ID", "STATE", { name: "BACKEND", gives: 1 }, "REQUESTED", { name: "RUN", optional: 1 }], leases.map((l) => [l.id, sayState(l.state), l.backend, sayAgo(l.requestedAt), l.runId ?? "-"])));
   return exitCodes.ok;
 }
 
@@ -41,7 +54,7 @@ function described(lease: Lease): string {
     ["Failure", lease.failureReason === null ? null : printable(lease.failureReason)],
   ]);
   const events = table(
-    ["AT", "EVENT", "STATE", "FENCE", "WHO", "WHY"],
+    ["AT", "EVENT", "STATE", { name: "FENCE", right: true, optional: 1 }, { name: "WHO", gives: 1, least: 10, optional: 2 }, { name: "WHY", gives: 2, least: 12, wrap: true }],
     lease.events.map((e) => [e.at, e.event, `${e.from ?? "-"} -> ${e.to}`, String(e.fence), printable(e.who), printable(e.why ?? "")]),
   );
   return `${about}\n\n${events}`;

@@ -2,7 +2,8 @@ import { access } from "node:fs/promises";
 import { invalid } from "../../domain/errors.ts";
 import { writePrivate } from "../../embedded/private-file.ts";
 import { formatKeys, newMasterKey, readKeyFile } from "../../secrets/key-file.ts";
-import { connect, configuration } from "../connect.ts";
+import { readConfig } from "../../config.ts";
+import { connect } from "../connect.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { answer, answerJson } from "../print.ts";
 import { printable, sayAgo } from "../say.ts";
@@ -57,7 +58,7 @@ export async function listKeys(options: Json): Promise<number> {
 
 async function ownFile(): Promise<string> {
   const { keyFileOf } = await import("../../app/secrets.ts");
-  const path = await keyFileOf(configuration());
+  const path = await keyFileOf(readConfig());
   if (path === undefined) throw invalid("master_key_unconfigured", "there is no file of master keys here; name one with --file or LEASEHOLD_MASTER_KEY_FILE, or make one with: leasehold secret key new FILE");
   return path;
 }

@@ -2,13 +2,15 @@ import type { Probe } from "../../client/index.ts";
 import { connect } from "../connect.ts";
 import { type ConfigOptions, configFrom } from "../environment-config.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { orMeant } from "../or-meant.ts";
 import { answer, answerJson, coloured } from "../print.ts";
 import { printable, saySpan } from "../say.ts";
-import { table } from "../table.ts";
+import { prose, table } from "../table.ts";
 
 /** Looks at an environment that is there. Gives the exit code: whether it can be used. */
 export async function probeEnvironment(name: string, options: { readonly json?: true }): Promise<number> {
-  return told(await (await connect()).environments.probe(name), options);
+  const { environments } = await connect();
+  return told(await orMeant(name, () => environments.probe(name), () => environments.list({ pageSize: 200 })), options);
 }
 
 /** Looks at one that is not saved. */
@@ -26,7 +28,7 @@ function told(probe: Probe, { json }: { readonly json?: true }): number {
 const said = (ok: boolean, good: string, bad: string): string => (ok ? coloured("green", good) : coloured("red", bad));
 
 function described({ ok, summary, diagnostics, host, tookMs }: Probe): string {
-  const verdict = `${said(ok, "It can be used", "It cannot be used")}: ${printable(summary)}. Checked on ${printable(host)} in ${saySpan(tookMs)}.`;
+  const verdict = prose(`${said(ok, "It can be used", "It cannot be used")}: ${printable(summary)}. Checked on ${printable(host)} in ${saySpan(tookMs)}.`);
   if (diagnostics.length === 0) return verdict;
   const rows = diagnostics.map((d) => [printable(d.check), said(d.ok, "ok", "failed"), [d.message, ...(d.remedy === undefined ? [] : [`-> ${d.remedy}`])].map(printable).join("\n")]);
   return `${table(["CHECK", "RESULT", "MESSAGE"], rows, { wrap: true })}\n\n${verdict}`;

@@ -60,7 +60,13 @@ const number = (value: number | null): string => (value === null ? "-" : String(
 function places(endpoints: readonly ReconcileEndpoint[]): string {
   if (endpoints.length === 0) return "No worker has named a place to compare yet.";
   return table(
-    ["PLACE", "HOST", "LISTED", "HOLDS", "GIVEN BACK", "REMOVED", "VANISHED", "LEFT", "FAILURE"],
+    [
+      { name: "PLACE", gives: 3, least: 14 },
+      { name: "HOST", gives: 2, least: 10 },
+      "LISTED",
+      ...["HOLDS", "GIVEN BACK", "REMOVED", "VANISHED", "LEFT"].map((name) => ({ name, right: true })),
+      { name: "FAILURE", gives: 1, least: 12, wrap: true },
+    ],
     endpoints.map((one) => [
       one.endpoint,
       printable(one.hostName ?? one.host ?? "-"),
@@ -85,5 +91,5 @@ function found(endpoints: readonly ReconcileEndpoint[]): string {
   const all = endpoints.reduce((sum, { counts }) => sum + Object.values(counts).reduce((a, b) => a + b, 0), 0);
   if (all === 0) return "";
   const more = all > rows.length ? `\n\n${all - rows.length} more are not shown.` : "";
-  return `${table(["FOUND", "KEY", "SINCE", "IS", "PLACE"], rows)}${more}`;
+  return `${table(["FOUND", "KEY", "SINCE", "IS", { name: "PLACE", gives: 1, least: 12 }], rows)}${more}`;
 }

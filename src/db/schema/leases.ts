@@ -6,6 +6,7 @@ import { byteCount, bytea, claimColumns, claimIsWhole, id, list, moment } from "
 import { companies, environments } from "./tenancy.ts";
 
 const open = "status in ('requested', 'acquiring', 'active', 'releasing', 'retained', 'stuck')";
+const ended = "status in ('released', 'expired', 'failed')";
 const ownsSlot = "(status = 'requested' and fence > 0) or status in ('acquiring', 'active', 'releasing', 'stuck')";
 
 const nobody = "'00000000-0000-0000-0000-000000000000'::uuid";
@@ -19,6 +20,8 @@ export const environmentKeySql = sql.raw(`coalesce(l.environment_id, ${nobody})`
 export const nobodySql = sql.raw(nobody);
 /** SQL for "this lease is open", in the very words of the indexes that need it. */
 export const openSql = sql.raw(open);
+/** SQL for "this lease has ended", likewise. */
+export const endedSql = sql.raw(ended);
 /** SQL for the host in the index that keeps a resource to one open lease: that of no host where it is bound to none. */
 export const hostSql = sql.raw(`coalesce(host, ${nobody})`);
 
@@ -98,6 +101,10 @@ export const leases = pgTable(
     index("leases_slots_of_company").on(t.companyId).where(sql.raw(ownsSlot)),
     index("leases_of_run").on(t.runId),
     index("leases_of_company").on(t.companyId, t.id),
+    // Listings of what is open or has ended in some way; of an environment, whose row can be deleted too.
+    index("leases_open_of_company").on(t.companyId, t.id).where(sql.raw(open)),
+    index("leases_ended_of_company").on(t.companyId, t.state, t.id).where(sql.raw(ended)),
+    index("leases_of_environment").on(t.environmentId, t.id),
     index("leases_purge").on(t.releasedAt).where(sql.raw("released_at is not null")),
     claimIsWhole("leases"),
     check("leases_priority", sql`${t.priority} between ${sql.raw(String(limits.priorityMin))} and ${sql.raw(String(limits.priorityMax))}`),

@@ -7,6 +7,12 @@ import { bytea, claimColumns, claimIsWhole, createdAt, id, list, moment } from "
 import { leases } from "./leases.ts";
 import { companies, environments } from "./tenancy.ts";
 
+/** A run's result; null until its outcome is known. It says what `resultOf` says. */
+const result = (outcome: string): string => `(case when ${outcome} is null then null when ${outcome}->>'kind' = 'exited' and ${outcome}->>'code' = '0' then 'succeeded'
+  when ${outcome}->>'kind' in ('timed_out', 'cancelled', 'lost') then ${outcome}->>'kind' else 'failed' end)`;
+/** SQL for it, in the words of its index. */
+export const resultSql = sql.raw(result("runs.outcome"));
+
 export const runs = pgTable(
   "runs",
   {
@@ -15,6 +21,13 @@ export const runs = pgTable(
     idempotencyKey: text("idempotency_key").notNull(),
     requestHash: bytea("request_hash").notNull(),
     request: jsonb("request").$type<RunRequest>().notNull(),
+    /** The run whose request this one repeats. It may be purged before this one. */
+    retryOf: uuid("retry_of"),
+    /** The producer's own ids, as its request has them, to be found by. */
+    producerRunId: text("producer_run_id"),
+    producerIssueId: text("producer_issue_id"),
+    producerAgentId: text("producer_agent_id"),
+    producerWorkspaceId: text("producer_workspace_id"),
     environmentId: uuid("environment_id").references(() => environments.id, { onDelete: "set null" }),
     /** Which level of the request, or which default, chose the environment. */
     environmentReason: text("environment_reason"),
@@ -47,6 +60,12 @@ export const runs = pgTable(
     index("runs_due").on(t.dueAt).where(sql.raw("due_at is not null")),
     index("runs_deadline").on(t.deadline).where(sql.raw("deadline is not null")),
     index("runs_of_company").on(t.companyId, t.id),
+    index("runs_of_environment").on(t.environmentId, t.id),
+    index("runs_of_result").on(t.companyId, sql.raw(result("outcome")), t.id).where(sql.raw("outcome is not null")),
+    index("runs_of_producer_run").on(t.companyId, t.producerRunId, t.id).where(sql.raw("producer_run_id is not null")),
+    index("runs_of_producer_issue").on(t.companyId, t.producerIssueId, t.id).where(sql.raw("producer_issue_id is not null")),
+    index("runs_of_producer_agent").on(t.companyId, t.producerAgentId, t.id).where(sql.raw("producer_agent_id is not null")),
+    index("runs_of_producer_workspace").on(t.companyId, t.producerWorkspaceId, t.id).where(sql.raw("producer_workspace_id is not null")),
     index("runs_of_lease").on(t.leaseId),
     index("runs_open").on(t.companyId, t.id).where(sql.raw("phase <> 'ended'")),
     // The reaper's: accepted runs are taken company by company, all others as they become due. `runs_due` is for reapers of versions before 0004.

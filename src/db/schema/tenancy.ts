@@ -91,5 +91,11 @@ export const activityLog = pgTable(
     details: jsonb("details").$type<Record<string, unknown>>().notNull().default({}),
     at: moment("at").notNull().default(sql`clock_timestamp()`),
   },
-  (t) => [index("activity_of_company").on(t.companyId, t.id), index("activity_purge").on(t.at)],
+  (t) => [
+    index("activity_of_company").on(t.companyId, t.id),
+    index("activity_of_action").on(t.companyId, t.action, t.id),
+    index("activity_of_entity").on(t.companyId, t.entityId, t.id),
+    index("activity_of_run").on(t.companyId, t.runId, t.id).where(sql.raw("run_id is not null")),
+    index("activity_purge").on(t.at),
+  ],
 );

@@ -1,0 +1,65 @@
+import type { EnvironmentChange, EnvironmentWithUse } from "../../client/index.ts";
+import { connect } from "../connect.ts";
+import { objectFrom } from "../environment-config.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { answer, answerJson, note } from "../print.ts";
+import { printable } from "../say.ts";
+import { secretVariables } from "../secret-variables.ts";
+
+export interface UpdateOptions {
+  readonly name?: string;
+  readonly description?: string;
+  readonly maxLeases?: number | null;
+  readonly config?: string;
+  readonly configFile?: string;
+  readonly envVar?: Record<string, string>;
+  /** Names of secrets by variable. */
+  readonly envSecret?: Record<string, string>;
+  readonly unsetEnvVar?: readonly string[];
+  readonly metadata?: string;
+  readonly json?: true;
+}
+
+export async function updateEnvironment(name: string, options: UpdateOptions): Promise<number> {
+  const client = await connect();
+  const variables = { ...options.envVar, ...(await secretVariables(client, options.envSecret)), ...Object.fromEntries((options.unsetEnvVar ?? []).map((variable) => [variable, null])) };
+  const change: EnvironmentChange = {
+    ...(options.name === undefined ? {} : { name: options.name }),
+    ...(options.description === undefined ? {} : { description: options.description === "" ? null : options.description }),
+    ...(options.maxLeases === undefined ? {} : { maxLeases: options.maxLeases }),
+    ...(options.config === undefined && options.configFile === undefined ? {} : { config: await objectFrom(options) }),
+    ...(Object.keys(variables).length === 0 ? {} : { envVars: variables }),
+    ...(options.metadata === undefined ? {} : { metadata: await objectFrom({ config: options.metadata }, "--metadata") }),
+  };
+  const changed = await client.environments.update(name, change);
+  if (options.json === true) answerJson(changed);
+  else answer(`Environment ${changed.name} (${changed.id}) is changed.${change.config === undefined ? "" : " Leases that are there keep the config they were made with."}`);
+  return exitCodes.ok;
+}
+
+export async function archiveEnvironment(name: string, options: { readonly json?: true }): Promise<number> {
+  const archived = await (await connect()).environments.archive(name);
+  if (options.json === true) answerJson(archived);
+  else {
+    answer(`Environment ${archived.name} is archived: no run gets it any more.${stillOpen(archived)}`);
+    if (archived.isDefault) note(`It is still the default: runs that name no environment will not start. Choose another one: leasehold env default NAME`);
+  }
+  return exitCodes.ok;
+}
+
+const stillOpen = ({ openLeases }: EnvironmentWithUse): string =>
+  openLeases === 0 ? " Nothing is open there." : ` ${openLeases} ${openLeases === 1 ? "lease is" : "leases are"} open there and ${openLeases === 1 ? "ends" : "end"} by ${openLeases === 1 ? "itself" : "themselves"}.`;
+
+export async function unarchiveEnvironment(name: string, options: { readonly json?: true }): Promise<number> {
+  const active = await (await connect()).environments.unarchive(name);
+  if (options.json === true) answerJson(active);
+  else answer(`Environment ${active.name} is active again.`);
+  return exitCodes.ok;
+}
+
+export async function deleteEnvironment(name: string, options: { readonly json?: true }): Promise<number> {
+  const gone = await (await connect()).environments.delete(name);
+  if (options.json === true) answerJson(gone);
+  else answer(`Environment ${printable(gone.name)} is deleted.${gone.driver === "local" ? " The next run that names no environment makes one for this machine again, unless there is a default." : ""}`);
+  return exitCodes.ok;
+}
