@@ -12,7 +12,7 @@ export function environmentChanges(env: Command, exit: (code: number) => void): 
     .description("change an environment; what is not given stays. Its driver and provider cannot be changed")
     .option("--name <name>", "another name")
     .option("--description <text>", "another description; empty for none")
-    .option("--max-leases <n>", "leases it may have at once; none for as many as come", numberOrNone)
+    .option("--max-leases <n>", "leases it may have at once; none for as many as come", (text) => numberOrNone(text) ?? "none")
     .addOption(config())
     .addOption(configFile())
     .option("--env-var <name=value>", "environment variable of every command there; may be repeated", variable)

@@ -75,9 +75,9 @@ beforeAll(async () => {
   await db.execute(sql`
     insert into runs (id, company_id, idempotency_key, request_hash, request, phase, deadline, due_at)
     select gen_random_uuid(), ${companyId}, 'accepted ' || i, '', '{}', 'accepted', now() + interval '1 day', now() from generate_series(1, ${waiting}) i`);
-  await db.execute(sql`insert into activity_log (id, company_id, action, entity_type, entity_id, run_id) select gen_random_uuid(), ${companyId}, 'environment.lease_released', 'environment_lease', id, id from runs`);
+  await db.execute(sql`insert into activity_log (id, company_id, action, entity_type, entity_id, run_id) select gen_random_uuid(), ${companyId}, 'environment.lease_released', 'environment_lease', id, id from runs limit 10000`);
   await client.unsafe("vacuum analyze");
-});
+}, 300_000);
 afterAll(async () => {
   await client.end();
   await drop();
@@ -224,6 +224,18 @@ describe(`beside ${waiting} waiting leases of a full environment, and ${waiting}
     }
     return total;
   }
+
+  it.each([
+    ["runs that were lost", () => listRuns(db, companyId, { limit: 50, result: "lost" })],
+    ["runs of an issue", () => listRuns(db, companyId, { limit: 50, producerIssueId: "x" })],
+    ["runs of an environment", () => listRuns(db, companyId, { limit: 50, environmentId: newId() })],
+    ["leases that expired", () => listLeases(db, companyId, { limit: 50, state: "expired" })],
+    ["leases of another environment", () => listLeases(db, companyId, { limit: 50, environmentId: newId() })],
+    ["activity that never happened", () => listActivity(db, companyId, { limit: 50, action: "environment.deleted" })],
+    ["activity of another run", () => listActivity(db, companyId, { limit: 50, run: newId() })],
+  ])("a listing of %s reads none of the others", async (_name, run) => {
+    expect(await rowsRead(run)).toBeLessThan(100);
+  });
 
   it("a claim reads a handful of rows, and finds nothing", async () => {
     const look = async () => expect(await claimNextLease(db, { backend: "sandbox-fake", host: newId(), bound: false, binds: false, lapseMs: 0 }, claim, "me")).toBeNull();

@@ -128,11 +128,11 @@ describe("an error", () => {
   });
 
   it.each<[string, (of: ApiServer) => Promise<unknown>, object]>([
-    ["no such token", ({ client: by }) => by("nobody").runs.get("x"), { kind: "unauthorized", code: "token_unknown" }],
-    ["not for producers", ({ client: by }) => by().hosts.get("x"), { kind: "forbidden", code: "operator_required" }],
-    ["no such thing", ({ client: by }) => by().runs.get("x"), { kind: "not_found", code: "run_not_found" }],
+    ["no such token", (of) => of.client("nobody").runs.get("x"), { kind: "unauthorized", code: "token_unknown" }],
+    ["not for producers", (of) => of.client().hosts.get("x"), { kind: "forbidden", code: "operator_required" }],
+    ["no such thing", (of) => of.client().runs.get("x"), { kind: "not_found", code: "run_not_found" }],
     ["not as things are", async (of) => of.client().leases.renew((await requested(of, of.acme.id)).id), { kind: "conflict", code: "lease_not_active" }],
-    ["a key that is taken", async ({ client: by }) => [await by().runs.create({ command: ["a"] }, { idempotencyKey: "k" }), await by().runs.create({ command: ["b"] }, { idempotencyKey: "k" })], { kind: "conflict", code: "idempotency_key_reused" }],
+    ["a key that is taken", async (of) => [await of.client().runs.create({ command: ["a"] }, { idempotencyKey: "k" }), await of.client().runs.create({ command: ["b"] }, { idempotencyKey: "k" })], { kind: "conflict", code: "idempotency_key_reused" }],
   ])("of the API has a kind: %s", async (_, ask, expected) => {
     await expect(ask(server)).rejects.toMatchObject(expected);
   });

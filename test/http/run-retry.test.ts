@@ -40,7 +40,7 @@ describe("POST /v1/runs/:id/retry", () => {
   it("I6: the same key gives the same run, however many ask at once; another run's retry does not get it", async () => {
     const [old, another] = [await ended(), await ended()];
     const answers = await Promise.all(Array.from({ length: 6 }, () => retry(old, "again")));
-    expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 200, 200, 200, 201]);
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 200, 200, 200, 200, 201]);
     expect(new Set(await Promise.all(answers.map(async (one) => ((await one.json()) as Run).id))).size).toBe(1);
     expect(await (await retry(another, "again")).json()).toMatchObject({ status: 409, code: "idempotency_key_reused" });
     const plain = await server.request("/v1/runs", { method: "POST", body: JSON.stringify(whole), headers: { "idempotency-key": "again" } });

@@ -37,7 +37,7 @@ describe("POST /v1/companies", () => {
 
   it("of two at once with one name makes one", async () => {
     const both = await Promise.all([1, 2].map(() => ask("POST", "/v1/companies", { name: "twice" })));
-    expect(both.map(({ status }) => status).sort()).toEqual([201, 409]);
+    expect(both.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 409]);
   });
 });
 

@@ -1,6 +1,7 @@
-import type { EnvironmentChange, EnvironmentWithUse } from "../../client/index.ts";
+import { type EnvironmentChange, type EnvironmentWithUse, LeaseholdRequestError } from "../../client/index.ts";
 import { connect } from "../connect.ts";
 import { objectFrom } from "../environment-config.ts";
+import { CliError } from "../errors.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { answer, answerJson, note } from "../print.ts";
 import { printable } from "../say.ts";
@@ -9,7 +10,8 @@ import { secretVariables } from "../secret-variables.ts";
 export interface UpdateOptions {
   readonly name?: string;
   readonly description?: string;
-  readonly maxLeases?: number | null;
+  /** Not null: an option has no such value. */
+  readonly maxLeases?: number | "none";
   readonly config?: string;
   readonly configFile?: string;
   readonly envVar?: Record<string, string>;
@@ -26,7 +28,7 @@ export async function updateEnvironment(name: string, options: UpdateOptions): P
   const change: EnvironmentChange = {
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(options.description === undefined ? {} : { description: options.description === "" ? null : options.description }),
-    ...(options.maxLeases === undefined ? {} : { maxLeases: options.maxLeases }),
+    ...(options.maxLeases === undefined ? {} : { maxLeases: options.maxLeases === "none" ? null : options.maxLeases }),
     ...(options.config === undefined && options.configFile === undefined ? {} : { config: await objectFrom(options) }),
     ...(Object.keys(variables).length === 0 ? {} : { envVars: variables }),
     ...(options.metadata === undefined ? {} : { metadata: await objectFrom({ config: options.metadata }, "--metadata") }),
@@ -58,8 +60,14 @@ export async function unarchiveEnvironment(name: string, options: { readonly jso
 }
 
 export async function deleteEnvironment(name: string, options: { readonly json?: true }): Promise<number> {
-  const gone = await (await connect()).environments.delete(name);
+  const gone = await (await connect()).environments.delete(name).catch(inUse);
   if (options.json === true) answerJson(gone);
   else answer(`Environment ${printable(gone.name)} is deleted.${gone.driver === "local" ? " The next run that names no environment makes one for this machine again, unless there is a default." : ""}`);
   return exitCodes.ok;
+}
+
+/** What uses it is what one wants to know. */
+function inUse(error: unknown): never {
+  if (!(error instanceof LeaseholdRequestError) || error.code !== "environment_in_use") throw error;
+  throw new CliError(exitCodes.refused, [`${error.detail}:`, ...error.errors.map(({ field, message }) => `  ${field} ${printable(message)}`)].join("\n"));
 }
