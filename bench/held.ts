@@ -16,6 +16,7 @@ import { executionPlace } from "../src/session/place.ts";
 import { timing } from "../src/domain/defaults.ts";
 import { coresOf, costOf } from "./cost.ts";
 import { type Bench, ms, timed } from "./scenario.ts";
+import { plainValue } from "../src/domain/secret.ts";
 
 const count = 10_000;
 const workers = 4;
@@ -101,7 +102,7 @@ async function place(fleet: LocalFleet, { db }: Database): Promise<void> {
 }
 
 async function session(driver: Driver, key: string, installation: string, company: string, run: string, handles?: Map<string, unknown>) {
-  const context = { signal: AbortSignal.timeout(60_000), log: pino({ level: "silent" }), fence: 1 };
+  const context = { signal: AbortSignal.timeout(60_000), log: pino({ level: "silent" }), fence: 1, reveal: plainValue };
   const made = await driver.acquire(context, { key, config, labels: { installation, company, run }, expiresAt: new Date(Date.now() + 7_200_000) });
   handles?.set(key, made.handle);
   return driver.session(context, { key, handle: made.handle });

@@ -14,6 +14,7 @@ import { latency } from "./latency.ts";
 import { lease } from "./lease.ts";
 import { output } from "./output.ts";
 import type { Bench } from "./scenario.ts";
+import { secrets } from "./secrets.ts";
 import { throughput } from "./throughput.ts";
 import { takeover } from "./takeover.ts";
 import { held } from "./held.ts";
@@ -21,7 +22,7 @@ import { idle } from "./idle.ts";
 import { sweeping } from "./sweep.ts";
 
 /** Measures a fleet of its own on this machine; every figure beside a raw limit taken in the same run. */
-const scenarios: Record<string, Bench> = { "first-byte": firstByte, lease, instant, latency, cancel, throughput, output, takeover, sweep: sweeping, held, idle, flood: flooded("instant"), "flood-local": flooded("local"), backlog };
+const scenarios: Record<string, Bench> = { "first-byte": firstByte, lease, instant, latency, cancel, throughput, output, takeover, sweep: sweeping, held, idle, flood: flooded("instant"), "flood-local": flooded("local"), backlog, secrets };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in scenarios));

@@ -33,6 +33,8 @@ const probeQuestion = z.strictObject({
     /** Names the channel on which the answer is said. */
     id: z.uuid(),
     config: z.record(z.string(), z.unknown()),
+    /** Whose secrets the config refers to. Left out when it refers to none, so that an older worker takes what asks for nothing new. */
+    company: z.uuid().optional(),
     /** Milliseconds since 1970 by Redis's clock, which all share. After it nobody waits for the answer. */
     expiresAt: z.number().int(),
   }),

@@ -33,12 +33,12 @@ export function openProbes(address: RedisAddress, log: Logger): QueueProbes {
     queues.set(name, queue);
     return queue;
   };
-  const put = async (id: string, { backend, config, withinMs = timing.probe }: ProbeQuestion) => {
+  const put = async (id: string, { backend, config, companyId, withinMs = timing.probe }: ProbeQuestion) => {
     const queue = queueNamed(catalog.probe.queue(backend, null));
     // Heard before it is asked: an answer that comes at once is not missed.
     await Promise.all([ears.subscribe(channel.answer(id)), queue.waitUntilReady()]);
     const expiresAt = (await clockOf(redis)) + withinMs;
-    return queue.add("probe", { v: 1, probe: { id, config, expiresAt } }, { attempts: 1, ...catalog.probe.keep });
+    return queue.add("probe", { v: 1, probe: { id, config, ...(companyId === undefined ? {} : { company: companyId }), expiresAt } }, { attempts: 1, ...catalog.probe.keep });
   };
 
   return {

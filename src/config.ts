@@ -52,6 +52,10 @@ export const settings = z.strictObject({
   LEASEHOLD_FAKE_PROVIDER: z.string().min(1).optional().meta(kind("path")),
   /** Requests per second that a token may make of an API process, on average over ten seconds; 0 for no limit. */
   LEASEHOLD_RATE_LIMIT: whole(0, 1_000_000).default(500),
+  /** File of the master keys that secrets are sealed under. Without it, the one that `leasehold up` made on this machine. */
+  LEASEHOLD_MASTER_KEY_FILE: z.string().min(1).optional().meta(kind("path")),
+  /** File that says which stores outside hold secrets too, and who may read what there. */
+  LEASEHOLD_SECRET_STORES: z.string().min(1).optional().meta(kind("path")),
   /** Executions a worker process follows at once. */
   LEASEHOLD_CONCURRENCY: count(pools.executions),
   /** Postgres connections of a process. */
@@ -76,10 +80,14 @@ export interface Config {
   readonly fakeProvider: string | undefined;
   /** Requests per second of a token; 0 for no limit. */
   readonly rateLimit: number;
+  readonly masterKeyFile: string | undefined;
+  readonly secretStores: string | undefined;
   readonly concurrency: number;
   readonly pool: number;
   /** PATH of this process: what local commands find their tools by. */
   readonly path: string;
+  /** A variable of this process's environment, for the store of secrets that are kept there. */
+  readonly variable: (name: string) => string | undefined;
 }
 
 const paths = (text: string): readonly string[] => text.split(":").filter((path) => path !== "");
@@ -113,9 +121,12 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     sandboxNetwork: s.LEASEHOLD_SANDBOX_NETWORK,
     fakeProvider: s.LEASEHOLD_FAKE_PROVIDER === undefined ? undefined : resolve(s.LEASEHOLD_FAKE_PROVIDER),
     rateLimit: s.LEASEHOLD_RATE_LIMIT,
+    masterKeyFile: s.LEASEHOLD_MASTER_KEY_FILE === undefined ? undefined : resolve(s.LEASEHOLD_MASTER_KEY_FILE),
+    secretStores: s.LEASEHOLD_SECRET_STORES === undefined ? undefined : resolve(s.LEASEHOLD_SECRET_STORES),
     concurrency: s.LEASEHOLD_CONCURRENCY,
     pool: s.LEASEHOLD_POOL,
     path: env["PATH"] ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    variable: (name) => (Object.hasOwn(env, name) ? env[name] : undefined),
   };
 }
 
@@ -141,6 +152,8 @@ export function childEnvironment(config: Config, env: NodeJS.ProcessEnv = proces
     LEASEHOLD_SANDBOX_NETWORK: config.sandboxNetwork,
     LEASEHOLD_FAKE_PROVIDER: config.fakeProvider,
     LEASEHOLD_RATE_LIMIT: String(config.rateLimit),
+    LEASEHOLD_MASTER_KEY_FILE: config.masterKeyFile,
+    LEASEHOLD_SECRET_STORES: config.secretStores,
     LEASEHOLD_CONCURRENCY: String(config.concurrency),
     LEASEHOLD_POOL: String(config.pool),
   };

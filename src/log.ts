@@ -4,14 +4,15 @@ import { reasonOf } from "./domain/errors.ts";
 /** Names of fields whose values never belong in a log. */
 const secret = ["token", "password", "authorization", "databaseUrl", "redisUrl", "stdin", "env"];
 
-/** The process's log: JSON lines on stderr, so that stdout stays free for answers. */
-export function openLog(level: string, name: string): Logger {
+/** The process's log: JSON lines on stderr, so that stdout stays free for answers. `redact` takes out of each line what must not be in it. */
+export function openLog(level: string, name: string, redact: (line: string) => string = (line) => line): Logger {
   return pino(
     {
       level,
       base: { process: name, pid: process.pid },
       redact: { paths: secret.flatMap((field) => [field, `*.${field}`]), censor: "[redacted]" },
       serializers: { err: describeError },
+      hooks: { streamWrite: redact },
     },
     pino.destination({ dest: 2, sync: true }),
   );

@@ -112,7 +112,7 @@ describe("docs/reference.md lists exactly what there is", () => {
   });
 
   it("actions of the activity log", () => {
-    expect(listed("Activity")).toEqual(sorted([...read("src/db/activity.ts").matchAll(/"((?:environment|company)\.\w+)"/g)].map((match) => match[1] ?? "")));
+    expect(listed("Activity")).toEqual(sorted([...read("src/db/activity.ts").matchAll(/"((?:environment|company|secret)\.\w+)"/g)].map((match) => match[1] ?? "")));
   });
 
   it("error codes", () => {

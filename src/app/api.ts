@@ -15,7 +15,8 @@ import { openProbes } from "../../queues/probes.ts";
 import { atStart } from "./at-start.ts";
 import { openBase } from "./base.ts";
 import { checkSchema } from "./check-schema.ts";
-import { configCheck, openDrivers } from "./drivers.ts";
+import { configCheck, openDrivers, secretFieldsOf } from "./drivers.ts";
+import { openSecrets } from "./secrets.ts";
 import { sayReady, untilTold } from "./until-told.ts";
 import { packageVersion } from "./version.ts";
 
@@ -46,6 +47,7 @@ export async function runApi(config: Config): Promise<void> {
     database: () => mustBeWritable(base.database.db),
     redis: () => mustTakeWrites(redis, base.redis.prefix),
   };
+  const secrets = await openSecrets(config, { db: base.database.db, known: base.known, log: base.log });
   const app = createApi({
     db: base.database.db,
     bells: base.bells,
@@ -56,6 +58,8 @@ export async function runApi(config: Config): Promise<void> {
     version: packageVersion(),
     requestsPerSecond: config.rateLimit,
     checkConfig: configCheck(drivers),
+    secretFields: secretFieldsOf(drivers),
+    secrets,
     boardQueues,
     ready: async () => {
       const results = await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await answers(check)] as const));

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import type { Config } from "../config.ts";
 import { type Database, openDatabase } from "../db/client.ts";
 import { invalid } from "../domain/errors.ts";
+import { KnownValues } from "../domain/known-values.ts";
 import { type Logger, openLog } from "../log.ts";
 import { openBells, type QueueBells } from "../../queues/bells.ts";
 import type { RedisAddress } from "../../queues/connection.ts";
@@ -10,6 +11,8 @@ import type { RedisAddress } from "../../queues/connection.ts";
 /** What every long-running process of the fleet has. */
 export interface Base {
   readonly log: Logger;
+  /** Secret values that this process knows at the moment; its log has none of them. */
+  readonly known: KnownValues;
   readonly database: Database;
   readonly redis: RedisAddress;
   readonly bells: QueueBells;
@@ -25,12 +28,14 @@ export function openBase(config: Config, kind: string, databaseOf = openDatabase
     const missing = [databaseUrl === undefined ? "DATABASE_URL" : "", redisUrl === undefined ? "REDIS_URL" : ""].filter((n) => n !== "");
     throw invalid("services_unconfigured", `${missing.join(" and ")} must be set for \`leasehold ${kind}\`; \`leasehold up\` brings its own services on one machine`);
   }
-  const log = openLog(config.logLevel, kind);
+  const known = new KnownValues();
+  const log = openLog(config.logLevel, kind, known.redact);
   const database = databaseOf(databaseUrl, { name: kind, max: config.pool });
   const redis = { url: redisUrl, prefix: config.queuePrefix };
   const bells = openBells(redis, log);
   return {
     log,
+    known,
     database,
     redis,
     bells,

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Config } from "../config.ts";
 import { invalid } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
+import { type FoundSecret, secretFieldsIn } from "../domain/secret-fields.ts";
 import { bubblewrapDriver } from "../drivers/bubblewrap/driver.ts";
 import { fakeDriver } from "../drivers/fake/driver.ts";
 import { localDriver } from "../drivers/local/driver.ts";
@@ -24,6 +25,12 @@ export function openDrivers(config: Config, installation: string): DriverRegistr
     ...(config.fakeProvider === undefined ? [] : [fakeDriver({ root: config.fakeProvider, installation, path: config.path })]),
   ]);
 }
+
+/** The secret fields of a config that its driver has checked; none of a driver that this version has not got. */
+export const secretFieldsOf =
+  (drivers: DriverRegistry) =>
+  (backend: string, config: Record<string, unknown>): FoundSecret[] =>
+    drivers.backends.includes(backend) ? secretFieldsIn(drivers.get(backend).config, config) : [];
 
 /** Checks an environment's config by its driver's own schema. Throws `invalid`, naming the fields. */
 export function configCheck(drivers: DriverRegistry): (backend: string, config: unknown) => Record<string, unknown> {

@@ -8,6 +8,7 @@ import type { WorkerFleet } from "../leases/fleet.ts";
 import { Progress } from "../leases/progress.ts";
 import { turns } from "../leases/turns.ts";
 import { advanceRun } from "../runs/advance.ts";
+import { workerSecrets } from "../secrets/lease-secrets.ts";
 import { catalog } from "../../queues/catalog.ts";
 import { openNotices } from "../../queues/notices.ts";
 import { acquireJob } from "../../workers/acquire.ts";
@@ -27,6 +28,7 @@ import { hostIdentity } from "./host-identity.ts";
 import { hostMemory } from "./host-memory.ts";
 import { allowedHostPaths } from "./host-paths.ts";
 import { bePresent } from "./presence.ts";
+import { openSecrets } from "./secrets.ts";
 import { sayReady, untilTold } from "./until-told.ts";
 import { packageVersion } from "./version.ts";
 
@@ -43,9 +45,10 @@ export async function openWorkerFleet(config: Config, base: Base, driversOf = op
   const notices = openNotices(base.redis, (err) => log.warn({ err }, "Redis cannot be reached; listening again when it can"));
   const host = await hostIdentity(config.dataDir);
   const memory = await hostMemory(config.dataDir, installation);
+  const secrets = workerSecrets(await openSecrets(config, { db: database.db, known: base.known, log }), who);
   const claims = database.beside("worker claims", pools.claims);
   return {
-    fleet: { db: database.db, claims: claims.db, bells, log, who, installation, host, memory, driver: (backend) => drivers.get(backend), notices, progress: new Progress() },
+    fleet: { db: database.db, secrets, claims: claims.db, bells, log, who, installation, host, memory, driver: (backend) => drivers.get(backend), notices, progress: new Progress() },
     backends: drivers.backends,
     close: async () => {
       notices.close();

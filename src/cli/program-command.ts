@@ -7,6 +7,8 @@ export const withCommandOptions = (program: Command): Command =>
   program
     .option("--cwd <dir>", "directory to start in, inside the workspace")
     .option("--env-var <name=value>", "environment variable of the command; may be repeated", variable)
+    .option("--env-secret <name=secret>", "environment variable whose value is a secret, by its name or id, @n for a version; may be repeated", variable)
+    .option("--redact-output", "replace the secrets that the command is given by *** in its output")
     .option("--stdin <file>", "what the command reads on its stdin; - for ours")
     .option("--timeout <duration>", "how long the command may run, like 90s or 2h", duration);
 

@@ -16,6 +16,7 @@ export function environmentChanges(env: Command, exit: (code: number) => void): 
     .addOption(config())
     .addOption(configFile())
     .option("--env-var <name=value>", "environment variable of every command there; may be repeated", variable)
+    .option("--env-secret <name=secret>", "the same whose value is a secret, by its name or id, @n for a version; may be repeated", variable)
     .option("--unset-env-var <names>", "variables to take away, separated by commas", names)
     .option("--metadata <json>", "your own data; merged with what is there, null takes away")
     .option("--json", "answer in JSON")

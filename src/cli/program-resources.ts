@@ -22,6 +22,7 @@ export function environmentCommands(program: Command, exit: Exit): void {
     .addOption(configFile())
     .option("--max-leases <n>", "leases it may have at once; without it as many as come", wholeNumber(1))
     .option("--env-var <name=value>", "environment variable of every command there; may be repeated", variable)
+    .option("--env-secret <name=secret>", "the same whose value is a secret, by its name or id, @n for a version; may be repeated", variable)
     .option("--description <text>", "what it is for")
     .option("--json", "answer in JSON")
     .addHelpText(

@@ -11,6 +11,7 @@ import { hostCommands } from "./program-hosts.ts";
 import { environmentCommands, leaseCommands } from "./program-resources.ts";
 import { reconcileCommands } from "./program-reconcile.ts";
 import { runSubcommands } from "./program-run.ts";
+import { secretCommands } from "./program-secrets.ts";
 
 /** The commands that are not clients of the API: given from outside. */
 export interface LongRunning {
@@ -55,6 +56,7 @@ export function buildProgram(invocation: Invocation): Command {
   program.commandsGroup("For operators of a fleet:");
   companyCommands(program, invocation.exit);
   hostCommands(program, invocation.exit);
+  secretCommands(program, invocation.exit);
   reconcileCommands(program, invocation.exit);
   activityCommand(program, invocation.exit);
 

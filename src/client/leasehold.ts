@@ -6,6 +6,7 @@ import { Hosts } from "./hosts.ts";
 import { Leases } from "./leases.ts";
 import { Reconcile } from "./reconcile.ts";
 import { Runs } from "./runs.ts";
+import { Secrets } from "./secrets.ts";
 import { Tokens } from "./tokens.ts";
 import { openTransport, type TransportOptions } from "./transport.ts";
 
@@ -23,6 +24,7 @@ export class Leasehold {
   readonly activity: Activities;
   readonly hosts: Hosts;
   readonly reconcile: Reconcile;
+  readonly secrets: Secrets;
 
   /** Throws TypeError for a URL or a token that can be none. */
   constructor(options: TransportOptions) {
@@ -35,6 +37,7 @@ export class Leasehold {
     this.executions = new Executions(transport);
     this.hosts = new Hosts(transport);
     this.reconcile = new Reconcile(transport);
+    this.secrets = new Secrets(transport);
     this.leases = new Leases(transport, this.executions);
   }
 }

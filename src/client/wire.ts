@@ -11,6 +11,7 @@ export type { Probe } from "../wire/probe.ts";
 export type { Problem } from "../wire/problem.ts";
 export type { Reconcile, ReconcileEndpoint, ReconcileFinding } from "../wire/reconcile.ts";
 export type { Run, RunLease, RunSummary, TimelineEntry } from "../wire/run.ts";
+export type { MasterKey, NewSecret, Secret, SecretAccess, SecretStore, SecretSummary, SecretUse } from "../wire/secret.ts";
 export type { Iso } from "../wire/time.ts";
 export type { MadeToken, NewToken, Token, TokenRole } from "../wire/token.ts";
 export type { Waiting } from "../wire/waiting.ts";

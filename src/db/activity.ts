@@ -16,6 +16,11 @@ export const actions = [
   "environment.probed",
   "environment.probed_unsaved",
   "environment.default_changed",
+  "secret.created",
+  "secret.rotated",
+  "secret.disabled",
+  "secret.enabled",
+  "secret.deleted",
   "environment.lease_acquired",
   "environment.lease_released",
   "environment.lease_retried",
@@ -27,7 +32,7 @@ export interface Activity {
   readonly companyId: string;
   readonly action: (typeof actions)[number];
   /** `company` for what is about no environment that is there. */
-  readonly entityType: "company" | "api_token" | "environment" | "environment_lease";
+  readonly entityType: "company" | "api_token" | "environment" | "environment_lease" | "secret";
   readonly entityId: string;
   readonly runId?: string | null;
   readonly details: Record<string, unknown>;

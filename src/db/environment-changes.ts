@@ -22,13 +22,13 @@ async function lock(tx: Db, companyId: string, id: string): Promise<Environment>
 }
 
 /**
- * Changes an environment to what `change` makes of it as it is by then. Throws `invalid`: 404, 409 when the name is taken,
+ * Changes an environment to what `change` makes of it as it is by then, which it may do in the same transaction. Throws `invalid`: 404, 409 when the name is taken,
  * and whatever `change` throws.
  */
-export async function changeEnvironment(db: Db, companyId: string, id: string, change: (now: Environment) => EnvironmentChange): Promise<{ before: Environment; after: Environment }> {
+export async function changeEnvironment(db: Db, companyId: string, id: string, change: (now: Environment, tx: Db) => EnvironmentChange | Promise<EnvironmentChange>): Promise<{ before: Environment; after: Environment }> {
   return db.transaction(async (tx) => {
     const before = await lock(tx, companyId, id);
-    const wanted = change(before);
+    const wanted = await change(before, tx);
     if (Object.keys(wanted).length === 0) return { before, after: before };
     const [after] = await tx.update(environments).set({ ...wanted, updatedAt: sql`clock_timestamp()` }).where(eq(environments.id, id)).returning().catch(orTaken(wanted.name ?? before.name));
     if (after === undefined) throw new Error(`environment ${id} vanished under its lock`);

@@ -9,8 +9,8 @@ export type Environment = InferSelectModel<typeof environments>;
 export type NewEnvironment = Pick<Environment, "name" | "description" | "driver" | "backend" | "config" | "envVars" | "maxLeases" | "metadata">;
 
 /** Throws `invalid` (409) when the name is taken or the company has its one local environment already. */
-export async function insertEnvironment(db: Db, companyId: string, row: NewEnvironment): Promise<Environment> {
-  const [made] = await db.insert(environments).values({ id: newId(), companyId, ...row }).returning().catch(orTaken(row.name));
+export async function insertEnvironment(db: Db, companyId: string, row: NewEnvironment, id: string = newId()): Promise<Environment> {
+  const [made] = await db.insert(environments).values({ id, companyId, ...row }).returning().catch(orTaken(row.name));
   if (made === undefined) throw new Error("insert of an environment gave no row");
   return made;
 }

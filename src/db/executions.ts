@@ -10,10 +10,12 @@ import { Assignments, decode, inMs, rowsOf } from "./rows.ts";
 import { executions } from "./schema.ts";
 import { wakeRunSql, wakeRunsSql } from "./wake.ts";
 
-/** An execution without its `input`, which may be a megabyte, may be secret and matters only to whoever starts the command. */
-export type Execution = Omit<InferSelectModel<typeof executions>, "input">;
+/** An execution without what may be a megabyte, may be secret and matters only to whoever starts or follows the command. */
+export type Execution = Omit<InferSelectModel<typeof executions>, "input" | "redaction" | "redactionKey">;
 
-const { input: _input, ...columns } = getTableColumns(executions);
+type Whole = InferSelectModel<typeof executions>;
+
+const { input: _input, redaction: _redaction, redactionKey: _redactionKey, ...columns } = getTableColumns(executions);
 /** What is read of an execution wherever one is read. */
 export const executionColumns = columns;
 const columnList = sql.join(Object.values(columns).map((column) => sql`${sql.identifier(column.name)}`), sql`, `);
@@ -40,6 +42,12 @@ export async function getExecution(db: Db, companyId: string, id: string): Promi
 export async function findInput(db: Db, id: string): Promise<CommandInput | undefined> {
   const [row] = await db.select({ input: executions.input }).from(executions).where(eq(executions.id, id));
   return row?.input ?? undefined;
+}
+
+/** What is looked for in an execution's output, as it is sealed, and under which key; undefined once it has ended, or when there is nothing. */
+export async function findRedaction(db: Db, id: string): Promise<{ sealed: Buffer; keyId: string } | undefined> {
+  const [row] = await db.select({ sealed: executions.redaction, keyId: executions.redactionKey }).from(executions).where(eq(executions.id, id));
+  return row?.sealed == null || row.keyId === null ? undefined : { sealed: row.sealed, keyId: row.keyId };
 }
 
 /** A page of a lease's executions, newest first. */
@@ -80,7 +88,7 @@ export async function moveExecution(
   execution: Execution,
   event: Exclude<ExecutionEvent, "claim" | "ask_kill" | "abandon" | "forget">,
   claim: Claim,
-  patch: { readonly [K in keyof Execution]?: Execution[K] | SQL } = {},
+  patch: { readonly [K in keyof Whole]?: Whole[K] | SQL } = {},
   kept: StreamSizes | null = null,
 ): Promise<Execution> {
   const to = nextExecution(execution.state, event);
@@ -91,7 +99,7 @@ export async function moveExecution(
     set.set("due_at", to === "final" ? sql`null` : sql`clock_timestamp()`);
   }
   if (event === "started") set.set("started_at", sql`coalesce(started_at, clock_timestamp())`);
-  if (to === "final") set.set("finished_at", sql`clock_timestamp()`).set("input", sql`null`);
+  if (to === "final") set.set("finished_at", sql`clock_timestamp()`).set("input", sql`null`).set("redaction", sql`null`).set("redaction_key", sql`null`);
   set.patch(executions, patch);
   const [row] = await rowsOf(
     db,
@@ -142,7 +150,7 @@ export async function abandonExecution(db: Db, id: string, reason: KillReason): 
     db,
     sql`with moved as (
           update executions set state = 'final', outcome = ${JSON.stringify(outcomeBeforeStart(reason))}::jsonb, kill_reason = coalesce(kill_reason, ${reason}),
-            output_complete = true, stdout_dropped = 0, stderr_dropped = 0, input = null, due_at = null, finished_at = clock_timestamp(),
+            output_complete = true, stdout_dropped = 0, stderr_dropped = 0, input = null, redaction = null, redaction_key = null, due_at = null, finished_at = clock_timestamp(),
             claim_owner = null, claim_token = null, claim_until = null
           where id = ${id} and state = 'created' and (claim_until is null or claim_until < clock_timestamp()) returning id, run_id
         ), woken as (${wakeRunSql(sql`(select run_id from moved)`)})

@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import type { Claim } from "../domain/claim.ts";
 import { stale } from "../domain/errors.ts";
-import type { StreamName } from "../domain/execution.ts";
+import type { Anchor, StreamName } from "../domain/execution.ts";
 import type { Db } from "./client.ts";
 import { findExecution, type Execution } from "./executions.ts";
 import { rowsOf } from "./rows.ts";
@@ -11,15 +11,17 @@ import { rowsOf } from "./rows.ts";
  * compared and set in the same statement. It does not wait for the disk: should Postgres crash before that, count and
  * bytes are back where they were together, the next piece fails, and the bytes are read again at the place, which keeps
  * them. The statement that ends the execution compares the counts too, and does wait, with it for all before it. Safe to repeat. Throws `stale` when the claim is not mine any more.
+ *
+ * `anchor` is of a redacted stream: where whoever takes over begins to read.
  */
-export async function appendOutput(db: Db, execution: Execution, claim: Claim, stream: StreamName, start: number, bytes: Buffer): Promise<void> {
+export async function appendOutput(db: Db, execution: Execution, claim: Claim, stream: StreamName, start: number, bytes: Buffer, anchor: Anchor | null = null): Promise<void> {
   const count = sql.identifier(`${stream}_bytes`);
   const rows = await rowsOf(
     db,
     sql`with quick as (
           select set_config('synchronous_commit', 'off', true) as set
         ), own as (
-          update executions set ${count} = ${start + bytes.length}, first_output_at = coalesce(first_output_at, clock_timestamp())
+          update executions set ${count} = ${start + bytes.length}${anchor === null ? sql`` : sql`, ${sql.identifier(`${stream}_anchor`)} = ${JSON.stringify(anchor)}::jsonb`}, first_output_at = coalesce(first_output_at, clock_timestamp())
           where id = ${execution.id} and offer = ${execution.offer} and claim_token = ${claim.token} and claim_until > clock_timestamp()
             and ${count} = ${start} and (select set from quick) = 'off' returning id
         )

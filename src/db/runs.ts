@@ -62,6 +62,11 @@ async function findKeyedRun(db: Db, companyId: string, key: string, hash: Buffer
   return old;
 }
 
+/** Whether a run of the company has this idempotency key. */
+export async function isKeyTaken(db: Db, companyId: string, key: string): Promise<boolean> {
+  return (await db.select({ id: runs.id }).from(runs).where(and(eq(runs.companyId, companyId), eq(runs.idempotencyKey, key)))).length > 0;
+}
+
 /** The place of a company's newest accepted run among those that wait for a decision: 1 for the only one. Counted no further than is worth telling apart. */
 export async function rankOfAccepted(db: Db, companyId: string): Promise<number> {
   const [row] = await rowsOf(

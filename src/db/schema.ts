@@ -6,3 +6,4 @@ export * from "./schema/executions.ts";
 export * from "./schema/workers.ts";
 export * from "./schema/hosts.ts";
 export * from "./schema/reconcile.ts";
+export * from "./schema/secrets.ts";

@@ -123,7 +123,13 @@ export const timing = {
   purgeFirst: minute,
   /** A sweep that the database does not answer for this long is left to itself, and the next one begins. */
   sweepLimit: 30 * second,
-  /** Ended runs, final leases, their events and output are purged after this. */
+  /** How often a reaper looks for values that are not sealed under the newest key. */
+  reseal: 10 * second,
+  /** Longest time that a store outside has to answer, unless its settings say otherwise. */
+  secretStore: 5 * second,
+  /** A value that was pasted in for a look at a place lives this long at most. */
+  secretProbe: 2 * minute,
+  /** Ended runs, final leases, their events and output are purged after this; so are accesses to secrets, and what is left of deleted ones. */
   retention: 30 * day,
 } as const;
 
@@ -144,6 +150,16 @@ export const limits = {
   outputChunk: MiB,
   /** Bytes read from an execution that are not yet durable; above this its stream is paused. */
   outputInFlight: 4 * MiB,
+  /** Bytes of a secret's value: with its name it fits into one environment variable. */
+  secretValue: 64 * 1024,
+  /** Secrets that one request or environment may refer to. */
+  secretRefs: 200,
+  /** Values that one statement seals anew under the newest key. */
+  resealBatch: 100,
+  /** Shorter values, in bytes, are not looked for in logs, errors and output: too much would look like them. */
+  redactFrom: 4,
+  /** Bytes of output that are kept back, at most, while one secret overlaps the next. */
+  redactHeld: 256 * 1024,
   /** Bytes of stdin a request may carry. */
   stdin: MiB,
   /** Bytes of all arguments and environment variables together: Linux refuses more than a quarter of an 8 MiB stack. */

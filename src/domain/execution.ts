@@ -63,3 +63,9 @@ export interface StreamSizes {
 
 export const streams = ["stdout", "stderr"] as const;
 export type StreamName = (typeof streams)[number];
+
+/** Two offsets of a redacted stream that belong together: of what is kept, and of what was written. */
+export interface Anchor {
+  readonly kept: number;
+  readonly written: number;
+}

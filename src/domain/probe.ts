@@ -28,8 +28,10 @@ export type ProbeReply = z.output<typeof probeReply>;
 
 export interface ProbeQuestion {
   readonly backend: string;
-  /** The environment's config, saved or not. */
+  /** The environment's config, saved or not. References instead of secrets. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** Whose secrets it refers to; left out when it refers to none. */
+  readonly companyId?: string;
   /** Milliseconds from now by which a worker must have looked; `timing.probe` when not given. */
   readonly withinMs?: number;
   /** Fires when nobody wants the answer any more. */

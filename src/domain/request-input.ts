@@ -1,18 +1,22 @@
 /** What is asked for, as whoever asks writes it. `request.ts` has the schemas by which it is checked; `test/domain/request.test.ts` compares the two. */
 
+import type { SecretRefInput } from "./secret.ts";
+
 interface CommandInput {
   /** The program and its arguments; no shell in between. */
   readonly command: readonly string[];
   /** Directory to start in, inside the workspace. */
   readonly cwd?: string | undefined;
-  /** Environment variables: literal values. No secrets, unless everybody who reads the fleet's database may know them. */
-  readonly env?: Record<string, string> | undefined;
+  /** Environment variables: values, or references to secrets. No secret by its value, unless everybody who reads the fleet's database may know it. */
+  readonly env?: Record<string, string | SecretRefInput> | undefined;
   /** Given to the command's standard input, then closed. Base64, 1 MiB at most. */
   readonly stdin?: string | undefined;
   /** Milliseconds the command may run. Default 1 h, 7 days at most. */
   readonly timeoutMs?: number | undefined;
   /** Bytes kept of each of stdout and stderr. Default 256 MiB, 4 GiB at most; what comes after is counted, not kept. */
   readonly outputLimit?: number | undefined;
+  /** Whether secrets that the command is given are replaced by `***` in its output. */
+  readonly redactOutput?: boolean | undefined;
 }
 
 /** One command in an ad-hoc lease. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { limits, timing } from "./defaults.ts";
+import { isSecretRef, orSecretRef } from "./secret.ts";
 
 export type { ExecutionRequestInput, LeaseRequestInput, RunRequestInput } from "./request-input.ts";
 
@@ -17,8 +18,11 @@ const variableName = z
   .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "is not a name a POSIX shell can export; use letters, digits and _, not starting with a digit")
   .refine((n) => !n.startsWith("LEASEHOLD_"), "starts with LEASEHOLD_, which is ours; choose another prefix");
 
-/** Environment variables of a command: literal values. */
-export const environmentVariables = z.record(variableName, argument);
+/** Environment variables of a command: values, or references to secrets. */
+export const environmentVariables = z
+  .record(variableName, orSecretRef(argument))
+  .refine((env) => Object.values(env).filter(isSecretRef).length <= limits.secretRefs, `refers to more than ${limits.secretRefs} secrets`);
+export type EnvironmentVariables = z.output<typeof environmentVariables>;
 
 const text = (max: number) => z.string().min(1).max(max).refine(noNul, nulMessage);
 
@@ -44,10 +48,16 @@ const command = {
   timeoutMs: z.number().int().min(1).max(timing.runTimeoutMax).default(timing.runTimeout),
   /** Bytes kept of each of stdout and stderr. */
   outputLimit: z.number().int().min(0).max(limits.outputMax).default(limits.output),
+  /** Whether secrets that the command is given are replaced by `***` in its output. Left out when not, so that an older worker takes what asks for nothing new. */
+  redactOutput: z
+    .boolean()
+    .optional()
+    .transform((wanted) => (wanted === true ? wanted : undefined)),
 };
 
-const fitsLinux = (r: { command: string[]; env: Record<string, string> }): boolean =>
-  [...r.command, ...Object.entries(r.env).map(([k, v]) => `${k}=${v}`)].reduce((n, a) => n + bytes(a) + 1, 0) <= limits.argv;
+/** Whether Linux takes arguments and variables together. What a reference stands for is counted when it is known. */
+export const fitsLinux = (r: { command: readonly string[]; env: EnvironmentVariables }): boolean =>
+  [...r.command, ...Object.entries(r.env).map(([k, v]) => `${k}=${isSecretRef(v) ? "" : v}`)].reduce((n, a) => n + bytes(a) + 1, 0) <= limits.argv;
 const tooMuch = { path: ["env"], message: `together with the arguments is more than ${limits.argv} bytes, the most Linux takes; pass large values on stdin or in a file` };
 
 /** Milliseconds to wait for an environment. */

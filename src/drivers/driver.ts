@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { z } from "zod";
 import type { DriverKind } from "../domain/driver-kind.ts";
+import type { SecretRef } from "../domain/secret.ts";
 import type { Session } from "../session/session.ts";
 
 /**
@@ -15,6 +16,11 @@ export interface CallContext {
   readonly log: Logger;
   /** The lease's fence: where the driver can enforce it, a lower one than it has seen is refused as `stale`. */
   readonly fence: number;
+  /**
+   * The value of a secret field of the config (`secretField`), which itself holds a reference; a text is itself. To be asked for
+   * when it is needed, and kept no longer than the call, or the session that it opens, takes. Throws ours: let it through.
+   */
+  readonly reveal: (value: string | SecretRef) => Promise<string>;
 }
 
 /** Whose resource it is, put on it in the call that creates it. */
@@ -83,12 +89,12 @@ export interface Inventory {
    */
   readonly endpoint: () => Promise<string>;
   /** Lists what carries our installation id. A failed listing throws, wherever it fails; it is never an empty one. */
-  readonly list: (context: Omit<CallContext, "fence">) => AsyncIterable<Listed>;
+  readonly list: (context: Omit<CallContext, "fence" | "reveal">) => AsyncIterable<Listed>;
   /**
    * Removes the one resource that the provider calls so, and leaves the key's others; "not there" is success. Null where
    * a key cannot have two.
    */
-  readonly discard: ((context: CallContext, resource: { key: string; providerLeaseId: string }) => Promise<void>) | null;
+  readonly discard: ((context: Omit<CallContext, "reveal">, resource: { key: string; providerLeaseId: string }) => Promise<void>) | null;
 }
 
 export interface Driver {
@@ -108,7 +114,10 @@ export interface Driver {
   extend(context: CallContext, resource: ResourceRef, expiresAt: Date): Promise<Date>;
   /** Raw power to run commands there. An unknown handle version is `invalid`; a resource that is not there is `gone`. */
   session(context: CallContext, resource: ResourceRef): Promise<Session>;
-  /** From the key alone; "not there" is success. Leaves a tombstone, so that a late create cannot follow. */
-  release(context: CallContext, resource: { key: string; handle: unknown }): Promise<void>;
+  /**
+   * From the key and the lease's config alone; "not there" is success. The handle is null when there never was one. Leaves a
+   * tombstone, so that a late create cannot follow.
+   */
+  release(context: CallContext, resource: { key: string; handle: unknown; config: unknown }): Promise<void>;
   close(): Promise<void>;
 }

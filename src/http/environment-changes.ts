@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { z } from "zod";
+import type { Db } from "../db/client.ts";
 import { getCompany } from "../db/companies.ts";
 import { changeEnvironment, countOpenLeases, deleteEnvironment, type EnvironmentChange } from "../db/environment-changes.ts";
 import { type Environment, getEnvironment } from "../db/environments.ts";
@@ -7,6 +8,7 @@ import { invalid } from "../domain/errors.ts";
 import { mergePatch } from "../domain/merge-patch.ts";
 import { parse } from "../domain/parse.ts";
 import { changeEnvironmentStatus } from "../leases/archive-environment.ts";
+import { keepSecrets } from "../secrets/keep-environment.ts";
 import { environment as environmentSchema, type EnvironmentWithUse, environmentWithUse } from "../wire/environment.ts";
 import { backendFor, environmentChange, environmentRequest } from "./environment-request.ts";
 import { noteActivity } from "./note-activity.ts";
@@ -57,7 +59,7 @@ export function environmentChangeRoutes(parts: ApiParts): Route[] {
       },
       async ({ c, companyId, params, body: wanted }) => {
         const { id } = await getEnvironment(db, companyId, params.id);
-        const { before, after } = await changeEnvironment(db, companyId, id, (now) => changed(parts, now, wanted));
+        const { before, after } = await changeEnvironment(db, companyId, id, (now, tx) => withSecretsKept(parts, tx, now, changed(parts, now, wanted)));
         const fields = fieldsOf(before).filter((field) => !isDeepStrictEqual(before[field], after[field]));
         if (fields.length > 0) await note(after, "updated", { changed: fields, ...(before.name === after.name ? {} : { before: before.name }) });
         // Who waits for a slot there may have got one.
@@ -82,6 +84,14 @@ export function environmentChangeRoutes(parts: ApiParts): Route[] {
 type Wish = z.output<typeof environmentChange>;
 
 const fieldsOf = (row: Environment) => (Object.keys(row) as (keyof Environment)[]).filter((field) => field !== "updatedAt");
+
+/** The change with what was pasted into secret fields kept as secrets, and with references that are the company's own. */
+async function withSecretsKept(parts: ApiParts, tx: Db, now: Environment, wanted: EnvironmentChange): Promise<EnvironmentChange> {
+  if (wanted.config === undefined && wanted.envVars === undefined) return wanted;
+  const { config = now.config, envVars = now.envVars } = wanted;
+  const kept = await keepSecrets(tx, parts.secrets, now, { config, envVars, fields: parts.secretFields(now.backend, config) }, async (safe) => safe);
+  return { ...wanted, ...(wanted.config === undefined ? {} : { config: kept }) };
+}
 
 /** What of an environment becomes another. Throws `invalid` where it would not be one any more, or not of this provider. */
 function changed(parts: ApiParts, now: Environment, wish: Wish): EnvironmentChange {

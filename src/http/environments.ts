@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { getCompany } from "../db/companies.ts";
-import { environmentStatuses, getEnvironment, insertEnvironment, listEnvironments } from "../db/environments.ts";
+import { environmentStatuses, getEnvironment, listEnvironments } from "../db/environments.ts";
 import { driverKinds } from "../domain/driver-kind.ts";
+import { createEnvironment } from "../secrets/keep-environment.ts";
 import { environment as environmentSchema } from "../wire/environment.ts";
 import { pageOf as pageSchema } from "../wire/page.ts";
 import { backendFor, environmentRequest } from "./environment-request.ts";
@@ -22,19 +23,12 @@ export function environmentRoutes(parts: ApiParts): Route[] {
   const { db } = parts;
   return [
     route(
-      { method: "POST", path: "/v1/environments", tag, summary: "Make an environment", who: "company", body: { schema: environmentRequest, root: "environment" }, answers: { 201: json(environmentSchema, "It is there") }, problems: [409] },
+      { method: "POST", path: "/v1/environments", tag, summary: "Make an environment", who: "company", body: { schema: environmentRequest, root: "environment" }, answers: { 201: json(environmentSchema, "It is there") }, problems: [404, 409, 502] },
       async ({ c, companyId, body: wanted }) => {
         const backend = backendFor(wanted);
-        const made = await insertEnvironment(db, companyId, {
-          name: wanted.name,
-          description: wanted.description ?? null,
-          driver: wanted.driver,
-          backend,
-          config: parts.checkConfig(backend, wanted.config),
-          envVars: wanted.envVars,
-          maxLeases: wanted.maxLeases ?? null,
-          metadata: wanted.metadata,
-        });
+        const config = parts.checkConfig(backend, wanted.config);
+        const row = { name: wanted.name, description: wanted.description ?? null, driver: wanted.driver, backend, config, envVars: wanted.envVars, maxLeases: wanted.maxLeases ?? null, metadata: wanted.metadata };
+        const made = await createEnvironment(parts.secrets, companyId, row, parts.secretFields(backend, config));
         await noteActivity(parts, {
           companyId: made.companyId,
           action: "environment.created",

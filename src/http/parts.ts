@@ -4,6 +4,8 @@ import type { Identity } from "../db/companies.ts";
 import type { Db } from "../db/client.ts";
 import type { Bells } from "../domain/bells.ts";
 import type { Probes } from "../domain/probe.ts";
+import type { FoundSecret } from "../domain/secret-fields.ts";
+import type { SecretParts } from "../secrets/parts.ts";
 import type { OutputNotices } from "../output/follow.ts";
 
 /** What the API is built from. */
@@ -24,6 +26,9 @@ export interface ApiParts {
    * version does not have, or with the faulty fields.
    */
   checkConfig(backend: string, config: unknown): Record<string, unknown>;
+  /** The secret fields of a config that was checked. */
+  secretFields(backend: string, config: Record<string, unknown>): FoundSecret[];
+  readonly secrets: SecretParts;
   /** Queues for the board, as they are now. One whose name the board has already is closed again. */
   boardQueues(): Promise<readonly Queue[]>;
   /** Whether this process can do its work, and what each check says. */

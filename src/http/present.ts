@@ -55,6 +55,7 @@ const presentProgress = (row: Execution): RunExecution => ({
   stdoutDropped: row.stdoutDropped,
   stderrDropped: row.stderrDropped,
   outputComplete: row.outputComplete,
+  redacted: row.redactOutput,
   killed: row.killed,
   startedAt: iso(row.startedAt),
   firstOutputAt: iso(row.firstOutputAt),

@@ -9,11 +9,13 @@ import { healthRoutes } from "./health.ts";
 import { hostRoutes } from "./hosts.ts";
 import { leaseMendingRoutes } from "./lease-mending.ts";
 import { leaseRoutes } from "./leases.ts";
+import { masterKeyRoutes } from "./master-keys.ts";
 import type { ApiParts } from "./parts.ts";
 import { reconcileRoutes } from "./reconcile.ts";
 import type { Route } from "./route.ts";
 import { runStreamRoutes } from "./run-streams.ts";
 import { runRoutes } from "./runs.ts";
+import { secretRoutes } from "./secrets.ts";
 import { tokenRoutes } from "./tokens.ts";
 
 /** Every route that the document describes, in its order. Of those that fit one path the fixed one comes first. */
@@ -31,6 +33,8 @@ const inOrder = [
   companyRoutes,
   tokenRoutes,
   hostRoutes,
+  secretRoutes,
+  masterKeyRoutes,
   reconcileRoutes,
   healthRoutes,
 ];

@@ -4,8 +4,9 @@ import { isOutage } from "../db/retry.ts";
 import { inMs } from "../db/rows.ts";
 import { type Claim, newClaim } from "../domain/claim.ts";
 import { attempts, backoff, timing } from "../domain/defaults.ts";
-import { isKind, LeaseholdError, reasonOf } from "../domain/errors.ts";
-import type { Driver } from "../drivers/driver.ts";
+import { isKind, LeaseholdError, reasonOf, refused } from "../domain/errors.ts";
+import type { KnownValues } from "../domain/known-values.ts";
+import type { Acquired, Driver } from "../drivers/driver.ts";
 import { callDriver } from "./call.ts";
 import { endpointOf } from "./endpoint-of.ts";
 import type { WorkerFleet } from "./fleet.ts";
@@ -58,6 +59,7 @@ async function acquire(fleet: WorkerFleet, driver: Driver, lease: Lease, claim: 
     () => extendLeaseClaim(fleet.claims, lease.id, claim),
     (err) => fleet.log.error({ err, lease: lease.id }, "could not extend a claim"),
   );
+  using secrets = fleet.secrets.of(lease);
   try {
     const made = await callDriver(fleet, driver, lease, kept.lost, (context) =>
       driver.acquire(context, {
@@ -68,6 +70,7 @@ async function acquire(fleet: WorkerFleet, driver: Driver, lease: Lease, claim: 
         expiresAt: lease.maxExpiresAt,
       }),
     );
+    mustKeepSecrets(driver, made, secrets.known);
     const active = await moveLease(fleet.db, lease, {
       event: "acquired",
       who: fleet.who,
@@ -75,8 +78,8 @@ async function acquire(fleet: WorkerFleet, driver: Driver, lease: Lease, claim: 
       patch: {
         handle: made.handle,
         providerLeaseId: made.providerLeaseId,
-        target: made.target,
-        metadata: made.metadata,
+        target: secrets.known.redactAll(made.target),
+        metadata: secrets.known.redactAll(made.metadata),
         attempt: 0,
         acquiredAt: inMs(0),
         expiresAt: inMs(Math.min(timing.leaseLife, lease.maxLifeMs ?? timing.leaseLife)),
@@ -88,6 +91,13 @@ async function acquire(fleet: WorkerFleet, driver: Driver, lease: Lease, claim: 
   } catch (error) {
     await afterFailure(fleet, lease, claim, error);
   }
+}
+
+/** Throws `refused` for a handle that has the value of a secret in it: it is kept in clear, and without the value it would be of no use. */
+function mustKeepSecrets(driver: Driver, { handle, providerLeaseId }: Acquired, known: KnownValues): void {
+  const kept = { handle, providerLeaseId };
+  if (JSON.stringify(known.redactAll(kept)) === JSON.stringify(kept)) return;
+  throw refused("driver_exposes_secret", `the driver of ${driver.provider} would keep a secret's value in its handle; that is a fault of the driver, or the value is a word that is there anyway`);
 }
 
 /** Turns the kind of an error into what becomes of the lease. */

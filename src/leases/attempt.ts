@@ -5,6 +5,7 @@ import type { Claim } from "../domain/claim.ts";
 import type { Driver } from "../drivers/driver.ts";
 import type { Caller, ExecutionPlace } from "../session/execution-place.ts";
 import type { Session } from "../session/session.ts";
+import type { LeaseSecrets } from "../secrets/lease-secrets.ts";
 import type { WorkerFleet } from "./fleet.ts";
 import type { KeptClaim } from "./keep-claim.ts";
 import type { KillSwitch } from "./kill-switch.ts";
@@ -20,6 +21,8 @@ export interface Attempt {
   readonly claim: Claim;
   /** Fence and offer, which the place compares. */
   readonly caller: Caller;
+  /** The lease's. */
+  readonly secrets: LeaseSecrets;
   readonly kill: KillSwitch;
   readonly kept: KeptClaim;
   /** To be called once the command runs and is followed: what comes costs little until it ends, and the next one may be begun. */

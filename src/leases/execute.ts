@@ -69,6 +69,7 @@ async function attempt(fleet: WorkerFleet, execution: Execution, claim: Claim, s
   const lease = await leaseOf(fleet, execution, kept.lost);
   if (lease === null) return "lost_claim";
   if (lease === undefined) throw new Error(`execution ${execution.id} has no lease`);
+  using secrets = fleet.secrets.of(lease);
   const silence = fleet.notices.onExecution(execution.id, () => kept.look());
   const log = fleet.log.child({ company: execution.companyId, run: execution.runId, lease: lease.id, fence: lease.fence, execution: execution.id, offer: execution.offer });
   const state: { current: Execution } = { current: execution };
@@ -80,10 +81,11 @@ async function attempt(fleet: WorkerFleet, execution: Execution, claim: Claim, s
     signal.throwIfAborted();
     const session = await callDriver(fleet, driver, lease, signal, (context) => driver.session(context, { key: lease.resourceKey, handle: lease.handle }));
     const place = executionPlace(session, execution.id);
-    work = { fleet, log, driver, lease, session, place, claim, caller: { fence: lease.fence, offer: execution.offer }, kill, kept, begun, signal, state };
+    work = { fleet, log, driver, lease, session, place, claim, caller: { fence: lease.fence, offer: execution.offer }, secrets, kill, kept, begun, signal, state };
     if (await bringToRunning(work)) await followToEnd(work);
     return "final";
   } catch (error) {
+    secrets.known.redactError(error);
     if (kept.lost.aborted || isKind(error, "stale")) return "lost_claim";
     if (stop.aborted) return await detach(fleet, lease, state.current, claim);
     return await afterFailure(fleet, lease, state.current, claim, error, work);
@@ -134,6 +136,9 @@ async function afterFailure(fleet: WorkerFleet, lease: Lease, execution: Executi
   }
 }
 
+/** Whether a value could not be had, for a reason that was to pass. */
+const isAboutSecrets = (error: unknown): error is LeaseholdError => error instanceof LeaseholdError && /^(secret|master_key)_/.test(error.code);
+
 /** The outcome when another attempt cannot help; null when it may. */
 function hopeless(execution: Execution, error: unknown): Outcome | null {
   const message = reasonOf(error);
@@ -144,8 +149,9 @@ function hopeless(execution: Execution, error: unknown): Outcome | null {
     const refusal = error instanceof LeaseholdError && (error.kind === "invalid" || error.kind === "refused");
     if (refusal) return { kind: "not_started", reason: error.code, message };
     // The database's own troubles say nothing about the place.
-    if (execution.attempt >= attempts.step && !isOutage(error)) return { kind: "not_started", reason: "transport_resolution_failed", message };
-    return null;
+    if (execution.attempt < attempts.step || isOutage(error)) return null;
+    if (isAboutSecrets(error)) return { kind: "not_started", reason: error.code, message };
+    return { kind: "not_started", reason: "transport_resolution_failed", message };
   }
   return gone ? { kind: "lost", message: "its place vanished" } : null;
 }

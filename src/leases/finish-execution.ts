@@ -4,7 +4,7 @@ import { throughOutage } from "../db/retry.ts";
 import type { Claim } from "../domain/claim.ts";
 import type { StreamSizes } from "../domain/execution.ts";
 import type { Killed, Outcome } from "../domain/outcome.ts";
-import type { Fleet } from "./fleet.ts";
+import type { WorkerFleet } from "./fleet.ts";
 
 export interface Ending {
   readonly outcome: Outcome;
@@ -16,8 +16,11 @@ export interface Ending {
 }
 
 /** Fixes an execution's outcome for good, and rings whoever waits for it. Throws `transient` when output that was durable is not any more. */
-export async function finishExecution(fleet: Fleet, lease: Lease, execution: Execution, claim: Claim, ending: Ending, signal?: AbortSignal): Promise<void> {
-  const { outcome, killed, dropped, kept } = ending;
+export async function finishExecution(fleet: WorkerFleet, lease: Lease, execution: Execution, claim: Claim, ending: Ending, signal?: AbortSignal): Promise<void> {
+  using secrets = fleet.secrets.of(lease);
+  const { killed, dropped, kept } = ending;
+  // What a place says about a command may have what the command was given in it.
+  const outcome = "message" in ending.outcome && ending.outcome.message !== undefined ? { ...ending.outcome, message: secrets.known.redact(ending.outcome.message) } : ending.outcome;
   const told = outcome.kind === "not_started" ? { stdout: 0, stderr: 0 } : dropped;
   const final = await throughOutage(
     () =>

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Db } from "../db/client.ts";
 import type { Bells } from "../domain/bells.ts";
 import type { Driver } from "../drivers/driver.ts";
+import type { WorkerSecrets } from "../secrets/lease-secrets.ts";
 import type { HostMemory } from "./witness.ts";
 import type { Progress } from "./progress.ts";
 
@@ -26,6 +27,8 @@ export interface WorkerFleet extends Fleet {
   driver(backend: string): Driver;
   /** Tells where executions of this process hear that their row wants a look. */
   readonly notices: ExecutionNotices;
+  /** Gives work on a lease its secrets. */
+  readonly secrets: WorkerSecrets;
   /** Tells where leases are taken that one has got on here. */
   readonly progress: Progress;
 }

@@ -1,10 +1,11 @@
 import { appendOutput } from "../db/output.ts";
 import { askKill } from "../db/executions.ts";
 import { throughOutage } from "../db/retry.ts";
-import { timing } from "../domain/defaults.ts";
+import { limits, timing } from "../domain/defaults.ts";
 import { transient } from "../domain/errors.ts";
-import type { ExecutionStatus, StreamName, StreamSizes } from "../domain/execution.ts";
+import { type ExecutionStatus, type StreamName, type StreamSizes, streams } from "../domain/execution.ts";
 import type { Killed, Outcome } from "../domain/outcome.ts";
+import { plainCopy, redactedCopy, type StreamCopy } from "../output/copy.ts";
 import { journal } from "../output/journal.ts";
 import type { Attempt } from "./attempt.ts";
 import { finishExecution } from "./finish-execution.ts";
@@ -23,27 +24,50 @@ export async function followToEnd(work: Attempt): Promise<void> {
   });
   const broken = new AbortController();
   const killing = killWhenAsked(work, broken);
-  const durable = { stdout: work.state.current.stdoutBytes, stderr: work.state.current.stderrBytes };
+  const copies = await openCopies(work);
   for (;;) {
-    const before = durable.stdout + durable.stderr;
-    await followOnce(work, durable, AbortSignal.any([work.signal, broken.signal]));
+    const before = copies.stdout.read + copies.stderr.read;
+    await followOnce(work, copies, AbortSignal.any([work.signal, broken.signal]));
     const status = await work.place.status();
-    const advanced = durable.stdout + durable.stderr > before;
+    const advanced = copies.stdout.read + copies.stderr.read > before;
     if (status.kind === "running") {
       if (!advanced) throw transient("follow_interrupted", "the follower ended while the command runs on");
       continue;
     }
-    const missing = (status.kind === "ended" || status.kind === "orphaned") && lags(durable, status.sizes);
+    const missing = (status.kind === "ended" || status.kind === "orphaned") && lags(copies, status.sizes);
     if (missing && advanced) continue;
+    for (const stream of streams) await keepRest(work, copies[stream], stream);
     const killed = work.kill.reason === null ? null : await killing;
     const ending = await endingOf(work, status, killed);
     // What the record counts and the files do not hold (cut by the command, or by a power failure) will not come any more.
-    await finishExecution(work.fleet, work.lease, work.state.current, work.claim, { ...ending, ...(missing ? { dropped: null } : {}), kept: durable }, work.signal);
+    await finishExecution(work.fleet, work.lease, work.state.current, work.claim, { ...ending, ...(missing ? { dropped: null } : {}), kept: { stdout: copies.stdout.kept, stderr: copies.stderr.kept } }, work.signal);
     return;
   }
 }
 
-const lags = (durable: StreamSizes, sizes: StreamSizes): boolean => durable.stdout < sizes.stdout || durable.stderr < sizes.stderr;
+type Copies = Readonly<Record<StreamName, StreamCopy>>;
+
+const lags = (copies: Copies, sizes: StreamSizes): boolean => copies.stdout.read < sizes.stdout || copies.stderr.read < sizes.stderr;
+
+/** The durable copies as the row has them. */
+async function openCopies({ fleet, state: { current } }: Attempt): Promise<Copies> {
+  if (!current.redactOutput) return { stdout: plainCopy(current.stdoutBytes), stderr: plainCopy(current.stderrBytes) };
+  const values = await fleet.secrets.remembered(current);
+  const begin = { kept: 0, written: 0 };
+  return { stdout: redactedCopy(current.stdoutBytes, current.stdoutAnchor ?? begin, values), stderr: redactedCopy(current.stderrBytes, current.stderrAnchor ?? begin, values) };
+}
+
+/** Makes durable what was held back, now that nothing will come any more. */
+async function keepRest(work: Attempt, copy: StreamCopy, stream: StreamName): Promise<void> {
+  for (let rest = copy.end(); rest.length > 0; rest = rest.subarray(limits.outputChunk)) await keep(work, copy, stream, copy.kept, rest.subarray(0, limits.outputChunk), work.signal);
+}
+
+async function keep({ fleet, state, claim }: Attempt, copy: StreamCopy, stream: StreamName, start: number, bytes: Buffer, signal: AbortSignal): Promise<void> {
+  const end = start + bytes.length;
+  await throughOutage(() => appendOutput(fleet.db, state.current, claim, stream, start, bytes, copy.anchorAt(end)), { signal });
+  copy.kept = end;
+  await fleet.bells.output({ execution: state.current.id, stream, end });
+}
 
 /** Ends the command once somebody asks. When that fails the whole attempt does, so that the next one tries again. */
 function killWhenAsked(work: Attempt, broken: AbortController): Promise<Killed> {
@@ -55,32 +79,24 @@ function killWhenAsked(work: Attempt, broken: AbortController): Promise<Killed> 
   return killing;
 }
 
-/** Streams both outputs until the follower ends, making them durable. Moves `durable` along. */
-async function followOnce(work: Attempt, durable: { stdout: number; stderr: number }, signal: AbortSignal): Promise<void> {
-  const { fleet, state, claim, place, caller } = work;
-  const follow = await place.follow(caller, durable);
+/** Streams both outputs until the follower ends, making them durable. Moves the copies along. */
+async function followOnce(work: Attempt, copies: Copies, signal: AbortSignal): Promise<void> {
+  const { place, caller } = work;
+  const follow = await place.follow(caller, { stdout: copies.stdout.read, stderr: copies.stderr.read });
   work.begun();
   const failed = new AbortController();
   const either = AbortSignal.any([signal, failed.signal]);
-  const keep = async (stream: StreamName): Promise<void> => {
+  const keepAll = async (stream: StreamName): Promise<void> => {
+    const copy = copies[stream];
     try {
-      durable[stream] = await journal(
-        follow[stream],
-        durable[stream],
-        async (start, bytes) => {
-          await throughOutage(() => appendOutput(fleet.db, state.current, claim, stream, start, bytes), { signal });
-          durable[stream] = start + bytes.length;
-          await fleet.bells.output({ execution: state.current.id, stream, end: durable[stream] });
-        },
-        either,
-      );
+      await journal(copy.through(follow[stream]), copy.kept, (start, bytes) => keep(work, copy, stream, start, bytes, signal), either);
     } catch (error) {
       failed.abort(error);
       throw error;
     }
   };
   try {
-    await Promise.all([keep("stdout"), keep("stderr"), follow.done]);
+    await Promise.all([keepAll("stdout"), keepAll("stderr"), follow.done]);
   } finally {
     follow.detach();
   }

@@ -2,25 +2,37 @@ import { timing } from "../domain/defaults.ts";
 import { LeaseholdError, reasonOf } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { probeAnswer, type ProbeReply } from "../domain/probe.ts";
-import type { Driver, ProbeResult } from "../drivers/driver.ts";
+import { plainValue } from "../domain/secret.ts";
+import type { CallContext, Driver, ProbeResult } from "../drivers/driver.ts";
 import type { WorkerFleet } from "./fleet.ts";
+
+export interface Place {
+  readonly backend: string;
+  readonly config: unknown;
+  /** Whose secrets the config refers to; null when it refers to none. */
+  readonly companyId: string | null;
+}
 
 /**
  * Has a driver look at a place, for at most `limitMs`. Never throws: why it could not look is an answer too. A driver that
  * hears neither its time limit nor `stop` is left to itself.
  */
-export async function probePlace(fleet: WorkerFleet, backend: string, config: unknown, limitMs: number, stop: AbortSignal): Promise<ProbeReply> {
+export async function probePlace(fleet: WorkerFleet, { backend, config, companyId }: Place, limitMs: number, stop: AbortSignal): Promise<ProbeReply> {
   const limit = Math.min(limitMs, timing.probe);
   const over = AbortSignal.timeout(limit);
   const log = fleet.log.child({ backend });
   const began = performance.now();
+  using secrets = companyId === null ? null : fleet.secrets.ofProbe(companyId);
+  const redacted = <T>(said: T): T => secrets?.known.redactAll(said) ?? said;
+  const reveal: CallContext["reveal"] = secrets === null ? plainValue : (value) => secrets.reveal(value, "probe");
   try {
     const driver = fleet.driver(backend);
     const signal = AbortSignal.any([stop, over]);
-    const seen = unfit(driver, config) ?? (await Promise.race([driver.probe({ signal, log }, config), fired(signal)]));
+    const seen = unfit(driver, config) ?? (await Promise.race([driver.probe({ signal, log, reveal }, config), fired(signal)]));
     // Only what an answer has: a driver's object may carry more, or less.
-    return { answer: parse(probeAnswer, { ...seen, host: fleet.host.name, tookMs: Math.round(performance.now() - began) }, "probe") };
+    return { answer: parse(probeAnswer, { ...redacted(seen), host: fleet.host.name, tookMs: Math.round(performance.now() - began) }, "probe") };
   } catch (error) {
+    secrets?.known.redactError(error);
     if (over.aborted) return { fault: `the driver of ${backend} did not answer within ${limit} ms` };
     if (stop.aborted) return { fault: "the worker that was looking stops; ask again" };
     if (!(error instanceof LeaseholdError)) log.error({ err: error }, "driver threw an error that it should have translated");

@@ -205,7 +205,7 @@ async function discardDuplicate({ fleet, log, at, claim, signal }: Comparison, {
   if (discard === null || lease === undefined || !(await mayDiscard(fleet.db, at.endpoint, claim, lease))) return false;
   try {
     const driver = fleet.driver(at.backend);
-    await callDriver(fleet, driver, { id: lease.id, fence: lease.fence, companyId: lease.company, backend: at.backend }, signal, (context) => discard(context, one));
+    await callDriver(fleet, driver, { id: lease.id, fence: lease.fence, companyId: lease.company, backend: at.backend, runId: null }, signal, (context) => discard(context, one));
     log.warn({ lease: lease.id, key: one.key, resource: one.providerLeaseId }, "the provider held a second resource of a key: it was removed");
     return true;
   } catch (error) {

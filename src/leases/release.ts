@@ -26,6 +26,7 @@ export async function releaseLease(fleet: WorkerFleet, leaseId: string, stop: Ab
     (err) => fleet.log.error({ err, lease: lease.id }, "could not extend a claim"),
   );
   const signal = AbortSignal.any([kept.lost, stop]);
+  using _secrets = fleet.secrets.of(lease);
   try {
     if (!(await settle(fleet, lease, signal))) {
       // Somebody alive is at an execution of this lease; they know it has to end, and ring when it has.
@@ -33,7 +34,7 @@ export async function releaseLease(fleet: WorkerFleet, leaseId: string, stop: Ab
       return;
     }
     const driver = fleet.driver(lease.backend);
-    await callDriver(fleet, driver, lease, signal, (context) => driver.release(context, { key: lease.resourceKey, handle: lease.handle })).catch(unlessGone);
+    await callDriver(fleet, driver, lease, signal, (context) => driver.release(context, { key: lease.resourceKey, handle: lease.handle, config: lease.config })).catch(unlessGone);
     const done = await moveLease(fleet.db, lease, { event: "cleaned", who: fleet.who, claim });
     fleet.progress.made(done.backend);
     await noteActivity(fleet, done, "environment.lease_released");

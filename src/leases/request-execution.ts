@@ -4,6 +4,7 @@ import { getLease } from "../db/leases.ts";
 import { newId } from "../domain/ids.ts";
 import { parse } from "../domain/parse.ts";
 import { executionRequest } from "../domain/request.ts";
+import { checkVariables } from "../secrets/check-references.ts";
 import { mustBeHeld } from "./ad-hoc.ts";
 import type { Fleet } from "./fleet.ts";
 import { requestKey } from "./request-ad-hoc.ts";
@@ -29,11 +30,12 @@ export async function requestExecution(
     const known = keyed === null ? undefined : await findKeyedExecution(db, leaseId, keyed);
     if (known !== undefined) return { execution: known, fresh: false };
     mustBeHeld(lease, "used");
+    await checkVariables(db, companyId, "execution", wanted.env);
     const id = newId();
-    const { command, cwd, env, stdin, timeoutMs, outputLimit } = wanted;
+    const { command, cwd, env, stdin, timeoutMs, outputLimit, redactOutput = false } = wanted;
     const made = await insertAdHocExecution(
       db,
-      { id, companyId, leaseId, argv: command, cwd: cwd ?? null, envNames: Object.keys(env), input: { env, ...(stdin === undefined ? {} : { stdin }) }, timeoutMs, outputLimit },
+      { id, companyId, leaseId, argv: command, cwd: cwd ?? null, envNames: Object.keys(env), input: { env, ...(stdin === undefined ? {} : { stdin }) }, timeoutMs, outputLimit, redactOutput },
       keyed,
     );
     // The lease has ended, or the key has got an execution, between the two statements.

@@ -3,6 +3,7 @@ import { abandonedReleases, expiredLeases, markOverdueRuns, type Purged, purgeEn
 import { deadlinesHold, tick } from "../db/installation.ts";
 import { type Lease, type LeaseMove, moveLease, moveLeases } from "../db/leases.ts";
 import { inMs } from "../db/rows.ts";
+import { type PurgedSecrets, purgeSecrets } from "../db/secret-keys.ts";
 import { livingBackends, purgeWorkers } from "../db/workers.ts";
 import { pools, timing } from "../domain/defaults.ts";
 import { isKind } from "../domain/errors.ts";
@@ -56,15 +57,17 @@ export async function sweep(fleet: Fleet, options: { hold?: boolean; before?: Cl
 }
 
 /** Deletes what ended longer ago than the retention, a small batch at a time. */
-export async function purge(fleet: Fleet, olderThanMs: number = timing.retention): Promise<Purged> {
+export async function purge(fleet: Fleet, olderThanMs: number = timing.retention): Promise<Purged & PurgedSecrets> {
   await purgeWorkers(fleet.db);
-  const total: Purged = { runs: 0, leases: 0, activity: 0 };
+  const total = { runs: 0, leases: 0, activity: 0, secrets: 0, accesses: 0 };
   for (;;) {
-    const gone = await purgeEnded(fleet.db, olderThanMs);
+    const gone = { ...(await purgeEnded(fleet.db, olderThanMs)), ...(await purgeSecrets(fleet.db, olderThanMs)) };
     total.runs += gone.runs;
     total.leases += gone.leases;
     total.activity += gone.activity;
-    if (gone.runs + gone.leases + gone.activity === 0) return total;
+    total.secrets += gone.secrets;
+    total.accesses += gone.accesses;
+    if (Object.values(gone).every((n) => n === 0)) return total;
   }
 }
 

@@ -1,19 +1,24 @@
 import { getCompany } from "../db/companies.ts";
 import type { Db } from "../db/client.ts";
-import { acceptRun as writeDown, rankOfAccepted, type Run } from "../db/runs.ts";
+import { acceptRun as writeDown, isKeyTaken, rankOfAccepted, type Run } from "../db/runs.ts";
 import { acceptedCause, type Bells } from "../domain/bells.ts";
 import { parse } from "../domain/parse.ts";
 import { idempotencyKey, runRequest } from "../domain/request.ts";
 import { requestHash } from "../domain/request-hash.ts";
+import { checkVariables } from "../secrets/check-references.ts";
 
 /**
  * Accepts a run: from here on it is ours, whatever dies. Asking again with the same key gives the same run.
- * Throws `invalid` for a malformed request, an unknown company, and a key that belongs to another request.
+ * Throws `invalid` for a malformed request, an unknown company, secrets that the company has not got, and a key that belongs to another request.
  */
 export async function acceptRun(db: Db, companyId: string, key: string, request: unknown): Promise<{ run: Run; fresh: boolean }> {
   const wanted = parse(runRequest, request, "request");
   const goodKey = parse(idempotencyKey, key, "idempotencyKey");
   await getCompany(db, companyId);
+  await checkVariables(db, companyId, "request", wanted.env).catch(async (error: unknown) => {
+    // What was accepted before stays accepted, whatever has become of its secrets since.
+    if (!(await isKeyTaken(db, companyId, goodKey))) throw error;
+  });
   return writeDown(db, companyId, goodKey, requestHash(wanted), wanted);
 }
 

@@ -103,6 +103,7 @@ async function carryOut(fleet: Fleet, situation: RunSituation, move: Exclude<Run
           envNames: Object.keys(run.request.env),
           timeoutMs: run.request.timeoutMs,
           outputLimit: run.request.outputLimit,
+          redactOutput: run.request.redactOutput ?? false,
         });
       });
       return [{ verb: "execute", backend: lease.backend, host: lease.host, id, offer: 0 }];

@@ -30,6 +30,7 @@ export async function realizeRun(fleet: WorkerFleet, hostPaths: HostPathSource, 
 }
 
 async function attempt(fleet: WorkerFleet, hostPaths: HostPathSource, run: Run, signal: AbortSignal): Promise<StepEnd | null> {
+  using secrets = run.leaseId === null ? null : fleet.secrets.of({ id: run.leaseId, companyId: run.companyId, runId: run.id });
   try {
     const lease = run.leaseId === null ? undefined : await findLease(fleet.db, run.leaseId);
     if (lease === undefined || lease.state !== "active") return null;
@@ -42,6 +43,7 @@ async function attempt(fleet: WorkerFleet, hostPaths: HostPathSource, run: Run, 
     await hostPaths.publish({ session, source, caller: { fence: lease.fence, offer: run.offer }, signal });
     return { kind: "realized" };
   } catch (error) {
+    secrets?.known.redactError(error);
     if (isKind(error, "stale")) return null;
     if (signal.aborted) return { kind: "again", afterMs: 0 };
     const final = error instanceof LeaseholdError && (error.kind === "invalid" || error.kind === "refused" || error.kind === "gone");

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { SecretRefInput } from "../domain/secret.ts";
 import type { Immutable } from "./immutable.ts";
 import { iso } from "./time.ts";
 
@@ -34,7 +35,7 @@ export interface EnvironmentChange {
   /** For new leases only. May not lead to another provider. */
   readonly config?: Readonly<Record<string, unknown>> | null;
   /** For commands that are started from now on. */
-  readonly envVars?: Readonly<Record<string, string | null>> | null;
+  readonly envVars?: Readonly<Record<string, string | SecretRefInput | null>> | null;
   readonly metadata?: Readonly<Record<string, unknown>> | null;
 }
 
@@ -55,7 +56,7 @@ export interface NewEnvironment {
   readonly description?: string;
   readonly driver: string;
   readonly config?: Readonly<Record<string, unknown>>;
-  readonly envVars?: Readonly<Record<string, string>>;
+  readonly envVars?: Readonly<Record<string, string | SecretRefInput>>;
   readonly maxLeases?: number;
   readonly metadata?: Readonly<Record<string, unknown>>;
 }

@@ -16,6 +16,7 @@ const progress = {
   stdoutDropped: z.int().nullable().meta({ description: "Bytes written beyond the output limit and not kept; null while unknown" }),
   stderrDropped: z.int().nullable(),
   outputComplete: z.boolean().nullable().meta({ description: "Whether every byte written is kept; null until the command has ended" }),
+  redacted: z.boolean().meta({ description: "Whether secrets are replaced by `***` in the output; byte counts and offsets are of what is kept" }),
   killed: killed.nullable().meta({ description: "What is known about the processes after we ended the command; null when we did not" }),
   startedAt: iso.nullable(),
   firstOutputAt: iso.nullable(),

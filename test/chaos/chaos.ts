@@ -22,6 +22,7 @@ import { openThings, settle } from "./settle.ts";
 import { produce, type Production } from "./work/producer.ts";
 import { makeTenants } from "./work/tenants.ts";
 import { makeTrees } from "./work/trees.ts";
+import { plainValue } from "../../src/domain/secret.ts";
 
 export interface Told {
   /** Stop making work and trouble: settle and report. */
@@ -176,7 +177,7 @@ async function canHoldSandboxes(places: Places): Promise<boolean> {
   const { readConfig } = await import("../../src/config.ts");
   const drivers = openDrivers({ ...readConfig({ PATH: process.env["PATH"] }), dataDir: places.data }, "none");
   try {
-    const probe = await drivers.get("sandbox-bubblewrap").probe({ signal: AbortSignal.timeout(timing.probe), log: pino({ level: "silent" }) }, { provider: "bubblewrap" });
+    const probe = await drivers.get("sandbox-bubblewrap").probe({ signal: AbortSignal.timeout(timing.probe), log: pino({ level: "silent" }), reveal: plainValue }, { provider: "bubblewrap" });
     return probe.ok;
   } finally {
     await drivers.close();

@@ -4,6 +4,7 @@ import { expect } from "vitest";
 import type { Acquired, CallContext, Driver, Labels } from "../../src/drivers/driver.ts";
 import { type Lease, leaseOf } from "./lease.ts";
 import type { Subject } from "./subject.ts";
+import { plainValue } from "../../src/domain/secret.ts";
 
 export const company = "acme";
 /** Long enough for the suite, short enough for any provider. */
@@ -50,7 +51,7 @@ export function openBench(subject: Subject, driver: Driver): Bench {
     subject,
     driver,
     logged,
-    context: (fence = 1, signal = new AbortController().signal) => ({ signal, log, fence }),
+    context: (fence = 1, signal = new AbortController().signal) => ({ signal, log, fence, reveal: plainValue }),
     labels: (installation = subject.installation) => ({ installation, company, run: null }),
     key() {
       const key = randomUUID();
@@ -61,7 +62,7 @@ export function openBench(subject: Subject, driver: Driver): Bench {
       return by.acquire(bench.context(fence, signal), { key, config, labels: { ...bench.labels(installation), company: whose }, expiresAt });
     },
     async release(key, { fence, by = driver, signal } = {}) {
-      await by.release(bench.context(fence, signal), { key, handle: null });
+      await by.release(bench.context(fence, signal), { key, handle: null, config: subject.config });
       keys.delete(key);
     },
     async listed(by = driver) {

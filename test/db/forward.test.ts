@@ -31,6 +31,7 @@ const allowed: Readonly<Record<string, string>> = {
   'ALTER TABLE "executions" ADD CONSTRAINT "executions_run_has_ordinal"': "the version before always writes both",
   'ALTER TABLE "executions" ADD CONSTRAINT "executions_key_has_hash"': "about columns that the version before leaves null",
   'ALTER TABLE "environment_leases" ADD CONSTRAINT "leases_key_has_hash"': "about columns that the version before leaves null",
+  'ALTER TABLE "executions" ADD CONSTRAINT "executions_redaction_has_key"': "about columns that the version before leaves null",
   'ALTER TABLE "companies" ADD CONSTRAINT "companies_max_leases"': "about a column that the version before leaves null",
   'ALTER TABLE "environment_leases" ADD CONSTRAINT "leases_priority"': "about a column that the version before leaves at its default",
 };

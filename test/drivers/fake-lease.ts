@@ -30,7 +30,7 @@ export function fakeProvider(): FakeProvider {
     driver,
     another,
     acquire: (key, config = {}, fence = 1, by = driver) => by.acquire(callContext(fence), { key, config: { provider: "fake", ...config }, labels, expiresAt }),
-    release: (key, handle = null, fence = 1, by = driver) => by.release(callContext(fence), { key, handle }),
+    release: (key, handle = null, fence = 1, by = driver) => by.release(callContext(fence), { key, handle, config: { provider: "fake" } }),
     inventory: async (by = driver) => {
       const found: Listed[] = [];
       for await (const one of by.inventory?.list(callContext()) ?? []) found.push(one);

@@ -62,7 +62,7 @@ describe.each(["real", "instant"] as const)("%s: acquire", (commands) => {
     const others = fake.another("another");
     await expect(others.acquire(callContext(), { key: foreign, config: { provider: "fake", commands }, labels: { ...labels, installation: "another" }, expiresAt })).rejects.toMatchObject({ kind: "refused", code: "resource_foreign" });
     await expect(others.acquire(callContext(), { key: alien, config: { provider: "fake", commands }, labels, expiresAt })).rejects.toMatchObject({ kind: "refused", code: "installation_foreign" });
-    await expect(others.release(callContext(), { key: foreign, handle: null })).rejects.toMatchObject({ kind: "refused" });
+    await expect(others.release(callContext(), { key: foreign, handle: null, config: { provider: "fake" } })).rejects.toMatchObject({ kind: "refused" });
     await expect(others.session(callContext(), { key: foreign, handle })).rejects.toMatchObject({ kind: "refused" });
     await expect(fake.driver.acquire(callContext(), { key: foreign, config: { provider: "fake", commands }, labels: { ...labels, company: "evil" }, expiresAt })).rejects.toMatchObject({ kind: "refused" });
     expect(await keys()).toEqual([foreign]);
@@ -170,7 +170,7 @@ describe("handles, extend, probe, inventory", () => {
     const key = randomUUID();
     await fake.acquire(key);
     for (const handle of [{}, { v: 2 }, { v: 1, more: true }, "x"]) {
-      for (const verb of ["session", "inspect", "release"] as const) await expect(fake.driver[verb](callContext(), { key, handle })).rejects.toMatchObject({ kind: "invalid", code: "handle_version_unknown" });
+      for (const verb of ["session", "inspect", "release"] as const) await expect(fake.driver[verb](callContext(), { key, handle, config: { provider: "fake" } })).rejects.toMatchObject({ kind: "invalid", code: "handle_version_unknown" });
     }
   });
 

@@ -21,7 +21,7 @@ beforeEach(() => {
 afterEach(() => rmSync(join(root, ".."), { recursive: true, force: true }));
 
 const acquire = (key: string, fence = 1, by = driver) => by.acquire(callContext(fence), { key, config: {}, labels, expiresAt });
-const release = (key: string, fence = 1, by = driver) => by.release(callContext(fence), { key, handle: null });
+const release = (key: string, fence = 1, by = driver) => by.release(callContext(fence), { key, handle: null, config: {} });
 const listed = async (by = driver): Promise<string[]> => {
   const keys: string[] = [];
   for await (const entry of by.inventory?.list(callContext()) ?? []) keys.push(entry.key);

@@ -11,6 +11,7 @@ import { processesUnder } from "../support/processes.ts";
 import { quietLog } from "../support/quiet-log.ts";
 import { startStack, type Stack } from "../support/stack.ts";
 import { type FaultCase, faultCases, lateCalls } from "./fault-cases.ts";
+import { plainValue } from "../../src/domain/secret.ts";
 
 let stack: Stack;
 let fleet: WorkerFleet;
@@ -124,7 +125,7 @@ describe("I2, I4, I6, I8: whatever fails at the provider, whenever", () => {
     expect(late.map((one) => one.name)).toEqual(["instant create 1 create_late 100", "real create 1 create_late 100", "instant create always create_late 100"]);
     for (const one of late) {
       const { lease } = situation(one);
-      await fleet.driver("sandbox-fake").release({ signal: new AbortController().signal, log: quietLog, fence: lease?.fence ?? 0 }, { key: lease?.resourceKey ?? "", handle: null });
+      await fleet.driver("sandbox-fake").release({ signal: new AbortController().signal, log: quietLog, fence: lease?.fence ?? 0, reveal: plainValue }, { key: lease?.resourceKey ?? "", handle: null, config: lease?.config });
     }
     const keys = (await inventory()).map((sandbox) => sandbox.key);
     for (const one of late) expect(keys).not.toContain(situation(one).lease?.resourceKey);

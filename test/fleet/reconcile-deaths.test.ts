@@ -16,6 +16,7 @@ import { requestAdHocLease } from "../../src/leases/request-ad-hoc.ts";
 import { quietLog } from "../support/quiet-log.ts";
 import { compareNow, heldWhy, orphanLeases, passGrace } from "../support/reconciling.ts";
 import { startStack, type Stack } from "../support/stack.ts";
+import { plainValue } from "../../src/domain/secret.ts";
 
 const entry = fileURLToPath(new URL("../support/dying-reconciler.mjs", import.meta.url));
 const never = new AbortController().signal;
@@ -49,7 +50,7 @@ async function survives(n: number): Promise<boolean> {
   const what = `statement ${n}`;
   const [twice, gone] = [await held(), await held()];
   const orphan = newId();
-  await fleet.driver("sandbox-fake").acquire({ signal: never, log: quietLog, fence: 1 }, {
+  await fleet.driver("sandbox-fake").acquire({ signal: never, log: quietLog, fence: 1, reveal: plainValue }, {
     key: orphan,
     config: { provider: "fake", commands: "instant" },
     labels: { installation: fleet.installation, company: stack.companyId, run: null },

@@ -16,6 +16,7 @@ import { reconcileDue } from "../../src/leases/reconcile.ts";
 import { releaseLease } from "../../src/leases/release.ts";
 import { requestAdHocLease } from "../../src/leases/request-ad-hoc.ts";
 import { insertLeaseIn } from "../support/lease-rows.ts";
+import { plainValue } from "../../src/domain/secret.ts";
 import { quietLog } from "../support/quiet-log.ts";
 import { compareNow, endpointRow, findings, orphanLeases, passGrace } from "../support/reconciling.ts";
 import { startStack, type Stack } from "../support/stack.ts";
@@ -38,7 +39,7 @@ afterEach(async () => {
 
 const db = () => stack.base.database.db;
 const provider = () => directoryProvider(stack.config.fakeProvider ?? "");
-const context = (fence = 1) => ({ signal: never, log: quietLog, fence });
+const context = (fence = 1) => ({ signal: never, log: quietLog, fence, reveal: plainValue });
 
 /** A sandbox that no lease knows of, as an acquire leaves it that nobody remembers. */
 async function stray(company = stack.companyId, key = newId(), by = fleet): Promise<string> {

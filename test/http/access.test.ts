@@ -15,17 +15,18 @@ let server: ApiServer;
 let document: ApiDocument;
 let prober: AsyncDisposable;
 let root: string;
-let ids: { stuck: string; lost: string; ended: string; run: string; lease: string; environment: string; held: string; execution: string };
+let ids: { stuck: string; lost: string; ended: string; run: string; lease: string; environment: string; held: string; execution: string; secret: string };
 beforeAll(async () => {
   server = await startApi();
   document = await readDocument(server);
   const { runId, lease } = await executing(server, server.acme.id);
   const adHoc = await held(server, server.acme.id);
   const execution = await created(server, adHoc);
+  const { id: secret } = await server.client(server.acme.producer).secrets.create({ name: "token", value: "acme's own" });
   const over = await executing(server, server.acme.id);
   await over.end({ kind: "exited", code: 0 });
   const stuck = async () => (await insertLeaseIn(server.db, server.acme.id, { state: "stuck" })).id;
-  ids = { stuck: await stuck(), lost: await stuck(), ended: over.runId, run: runId, lease: lease.id, environment: (await ensureLocalEnvironment(server.db, server.acme.id)).id, held: adHoc.id, execution: execution.id };
+  ids = { stuck: await stuck(), lost: await stuck(), ended: over.runId, run: runId, lease: lease.id, environment: (await ensureLocalEnvironment(server.db, server.acme.id)).id, held: adHoc.id, execution: execution.id, secret };
   root = await mkdtemp(join(tmpdir(), "leasehold-test-"));
   prober = await startProber(server.db, { url: inject("redisUrl"), prefix: server.prefix }, localDriver({ root, installation: newId() }));
 });
@@ -46,8 +47,11 @@ interface Route {
   readonly foreign: number;
   /** ... and of somebody else's operator, who asks second, where that makes a difference. */
   readonly again?: number;
+  /** `{secret}` in it stands for the id. */
   readonly body?: unknown;
 }
+
+const secretRef = { type: "secret_ref", secretId: "{secret}" };
 
 const routes: readonly Route[] = [
   { method: "POST", path: "/v1/runs", own: 201, foreign: 201, body: { command: ["true"] } },
@@ -89,6 +93,19 @@ const routes: readonly Route[] = [
   { method: "GET", path: "/v1/executions/{execution}/output?follow=true", own: 200, foreign: 404 },
   { method: "GET", path: "/v1/executions/{execution}/events", own: 200, foreign: 404 },
   { method: "POST", path: "/v1/executions/{execution}/cancel", own: 200, foreign: 404 },
+  { method: "POST", path: "/v1/secrets", own: 409, foreign: 201, body: { name: "token", value: "a value of one's own" } },
+  { method: "POST", path: "/v1/secrets", own: 404, foreign: 201, body: { name: "theirs", store: "files", path: "other/token" } },
+  { method: "GET", path: "/v1/secrets", own: 200, foreign: 200 },
+  { method: "GET", path: "/v1/secrets/{secret}", own: 200, foreign: 404 },
+  { method: "GET", path: "/v1/secrets/{secret}/accesses", own: 200, foreign: 404 },
+  { method: "POST", path: "/v1/secrets/{secret}/versions", own: 201, foreign: 404, body: { value: "another" } },
+  { method: "POST", path: "/v1/secrets/{secret}/disable", own: 200, foreign: 404 },
+  { method: "POST", path: "/v1/secrets/{secret}/enable", own: 200, foreign: 404 },
+  { method: "GET", path: "/v1/secret-stores", own: 200, foreign: 200 },
+  { method: "POST", path: "/v1/runs", own: 201, foreign: 404, body: { command: ["true"], env: { TOKEN: secretRef } } },
+  { method: "POST", path: "/v1/leases/{held}/executions", own: 201, foreign: 404, body: { command: ["true"], env: { TOKEN: secretRef } } },
+  { method: "POST", path: "/v1/environments", own: 409, foreign: 404, body: { name: "Refers", driver: "local", envVars: { TOKEN: secretRef } } },
+  { method: "DELETE", path: "/v1/secrets/gone", own: 404, foreign: 404 },
   { method: "POST", path: "/v1/leases/{held}/release", own: 200, foreign: 404 },
   { method: "POST", path: "/v1/leases/{lease}/release", own: 200, foreign: 404 },
   { method: "POST", path: "/v1/runs/{run}/cancel", own: 200, foreign: 404 },
@@ -119,7 +136,7 @@ const fleetWide: readonly Route[] = [
 
 const ask = async ({ method, path, body }: Route, token: string | null): Promise<Response> => {
   const filled = path.replace(/\{(\w+)\}/, (_all, name: keyof typeof ids) => ids[name]);
-  const response = await server.request(filled, { method, token, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+  const response = await server.request(filled, { method, token, ...(body === undefined ? {} : { body: JSON.stringify(body).replace("{secret}", ids.secret) }) });
   if (response.headers.get("content-type")?.includes("json") !== true) await response.body?.cancel();
   else expect(document.faultOf(method, filled.replace(/\?.*/, ""), response.status, await response.clone().json())).toBeNull();
   return response;

@@ -1,7 +1,10 @@
 import { serve, type ServerType } from "@hono/node-server";
 import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { AddressInfo, Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { inject } from "vitest";
 import { openBells } from "../../queues/bells.ts";
 import { openPatientConnection } from "../../queues/connection.ts";
@@ -15,8 +18,11 @@ import { invalid } from "../../src/domain/errors.ts";
 import { parse } from "../../src/domain/parse.ts";
 import { localConfig } from "../../src/drivers/local/config.ts";
 import { createApi } from "../../src/http/api.ts";
+import { formatKeys, newMasterKey } from "../../src/secrets/key-file.ts";
+import { openStores } from "../../src/secrets/stores/open.ts";
 import { serverOptions } from "../../src/http/server-options.ts";
 import { freshDatabase, freshPrefix } from "../support/database.ts";
+import { secretParts } from "../support/secrets.ts";
 import { quietLog } from "../support/quiet-log.ts";
 
 export interface Company {
@@ -56,6 +62,9 @@ export async function startApi(options: { readonly requestsPerSecond?: number } 
   const address = { url: inject("redisUrl"), prefix: freshPrefix() };
   const opened = openDatabase(database.url, { name: "test", max: 5 });
   const { db } = opened;
+  const keyDirectory = await mkdtemp(join(tmpdir(), "leasehold-test-"));
+  const keyFile = join(keyDirectory, "master-keys");
+  await writeFile(keyFile, formatKeys([newMasterKey()]), { mode: 0o600 });
   const bells = openBells(address, quietLog);
   const notices = openNotices(address, () => {});
   const probes = openProbes(address, quietLog);
@@ -74,6 +83,8 @@ export async function startApi(options: { readonly requestsPerSecond?: number } 
       if (backend !== "local") throw invalid("unsupported_environment", `there is no driver for ${backend}; this version has local`);
       return parse(localConfig, config, "config");
     },
+    secretFields: () => [],
+    secrets: { ...secretParts(db, keyFile), stores: openStores({ files: { type: "file", directory: "/nowhere", grants: { acme: ["acme/*"], other: ["other/*"] } } }, () => undefined) },
     boardQueues: async () => [new Queue("runs", { connection: redis, prefix: address.prefix, skipVersionCheck: true })],
     ready: async () => ({ ok: Object.values(checks).every((said) => said === "ok"), checks }),
   });
@@ -132,6 +143,7 @@ export async function startApi(options: { readonly requestsPerSecond?: number } 
       redis.disconnect();
       await opened.close();
       await database.drop();
+      await rm(keyDirectory, { recursive: true });
     },
   };
 }

@@ -29,6 +29,7 @@ import { processDriver, type Watch } from "./process-driver.ts";
 import { look, nothing, type SeenResource, type Snapshot } from "./snapshot.ts";
 import { letTimePass, nextDue } from "./time.ts";
 import { Violation } from "./violation.ts";
+import { noSecrets } from "../support/secrets.ts";
 
 export const backend = "sandbox-fake";
 
@@ -250,6 +251,7 @@ export class World {
       // What is told to processes at work is always lost; they look for themselves when they extend their claim.
       notices: { onExecution: () => () => {} },
       progress: new Progress(),
+      secrets: noSecrets(db),
       memory: { known: async () => [], remember: async () => {}, forget: async () => {} },
     };
   }

@@ -36,7 +36,7 @@ async function leaseOf(place: BubblewrapPlace, config: Record<string, unknown> =
     key,
     /** As another worker opens it, that allows something else perhaps. */
     session: (by = place) => bubblewrapDriver(by).session(callContext(), { key, handle }),
-    release: () => driver.release(callContext(9), { key, handle }),
+    release: () => driver.release(callContext(9), { key, handle, config }),
   };
 }
 

@@ -12,11 +12,12 @@ import type { Session } from "../../src/session/session.ts";
 import { eventually } from "../support/eventually.ts";
 import { processesOf, processesUnder } from "../support/processes.ts";
 import { quietLog } from "../support/quiet-log.ts";
+import { plainValue } from "../../src/domain/secret.ts";
 
 export const installation = "installation-of-the-test";
 export const first = { fence: 1, offer: 1 };
 
-export const callContext = (fence = 1): CallContext => ({ signal: new AbortController().signal, log: quietLog, fence });
+export const callContext = (fence = 1): CallContext => ({ signal: new AbortController().signal, log: quietLog, fence, reveal: plainValue });
 
 export interface Lease {
   readonly root: string;
@@ -48,7 +49,7 @@ export async function localLease(parent = tmpdir()): Promise<Lease> {
       try {
         await eventually(() => expect([...processesUnder(root), ...executions.flatMap(processesOf)]).toEqual([]), { timeoutMs: 3000 });
       } finally {
-        await driver.release(callContext(1_000_000), { key, handle: acquired.handle });
+        await driver.release(callContext(1_000_000), { key, handle: acquired.handle, config: {} });
         rmSync(root, { recursive: true, force: true });
       }
     },

@@ -15,6 +15,7 @@ import { acquireJob } from "../../workers/acquire.ts";
 import { openDrain } from "../../workers/drain.ts";
 import { openWorkers } from "../../workers/host.ts";
 import { quietLog } from "./quiet-log.ts";
+import { noSecrets } from "./secrets.ts";
 
 /** A living worker that serves only the acquires of a backend, with a driver of the test's own. */
 export async function startProber(db: Db, address: RedisAddress, driver: Driver, backend = "local"): Promise<AsyncDisposable> {
@@ -22,7 +23,7 @@ export async function startProber(db: Db, address: RedisAddress, driver: Driver,
   const notices = openNotices(address, () => {});
   const stop = new AbortController();
   const host = { id: newId(), name: hostname() };
-  const fleet: WorkerFleet = { db, claims: db, bells, log: quietLog, who: "prober", installation: newId(), host, memory: { known: async () => [], remember: async () => {}, forget: async () => {} }, driver: () => driver, notices, progress: new Progress() };
+  const fleet: WorkerFleet = { db, claims: db, bells, log: quietLog, who: "prober", installation: newId(), host, memory: { known: async () => [], remember: async () => {}, forget: async () => {} }, driver: () => driver, notices, progress: new Progress(), secrets: noSecrets(db) };
   const processor = acquireJob(fleet, bells, backend, openDrain(fleet, backend, false, 4, turns(4), stop.signal), stop.signal);
   const workers = openWorkers(address, [{ queue: catalog.acquire.queue(backend, null), concurrency: 2, processor }], quietLog);
   const self = { id: newId(), host: host.id, hostName: host.name, pid: process.pid, version: "test", backends: [backend] };

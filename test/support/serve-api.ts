@@ -5,6 +5,7 @@ import { openProbes } from "../../queues/probes.ts";
 import type { Base } from "../../src/app/base.ts";
 import { Leasehold } from "../../src/client/index.ts";
 import { createToken } from "../../src/db/companies.ts";
+import { secretParts } from "./secrets.ts";
 import { createApi } from "../../src/http/api.ts";
 
 /** The API beside the workers of a test, for one company. */
@@ -27,6 +28,8 @@ export async function serveApi({ base, companyId }: { readonly base: Base; reado
     requestsPerSecond: 0,
     who: "api test",
     checkConfig: (_backend, config) => config as Record<string, unknown>,
+    secretFields: () => [],
+    secrets: secretParts(base.database.db),
     boardQueues: async () => [],
     ready: async () => ({ ok: true, checks: { database: "ok" } }),
   });

@@ -10,6 +10,7 @@ import { cancelled } from "../../domain/errors.ts";
 import { claimDataDir } from "../../embedded/ownership.ts";
 import { openServices } from "../../embedded/services.ts";
 import { type FleetChild, keepChild } from "./child.ts";
+import { ensureMasterKey } from "./master-key.ts";
 import { environmentName, offerSandbox, sandboxBackend } from "./sandbox.ts";
 import { ensureToken } from "./token.ts";
 
@@ -67,6 +68,8 @@ export async function startFleet(config: Config, options: FleetOptions, log: Log
     await migrateDatabase(databaseUrl);
     const database = openDatabase(databaseUrl, { name: "up", max: 1 });
     const { companyId, token } = await ensureToken(database.db, config.dataDir);
+    const lostKey = await ensureMasterKey(config, database.db);
+    if (lostKey !== null) progress(lostKey);
     const offer = options.backends === undefined ? await offerSandbox(config, database.db, companyId, log) : { config, faults: [], unusable: [] };
     const usual = await usualEnvironment(database.db, companyId);
     await database.close();

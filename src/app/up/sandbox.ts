@@ -12,6 +12,7 @@ import { type BubblewrapConfig, bubblewrapConfig } from "../../drivers/bubblewra
 import { barrierOnTheWay } from "../../drivers/bubblewrap/reach.ts";
 import type { Diagnostic } from "../../drivers/driver.ts";
 import { openDrivers } from "../drivers.ts";
+import { plainValue } from "../../domain/secret.ts";
 
 export const sandboxBackend = "sandbox-bubblewrap";
 export const environmentName = "sandbox";
@@ -37,7 +38,7 @@ export async function offerSandbox(config: Config, db: Db, companyId: string, lo
   const known = (await listEnvironments(db, companyId, { limit: 1, name: environmentName }))[0];
   const drivers = openDrivers(full, await installationId(db));
   const faultsOf = async (environment: unknown): Promise<readonly Diagnostic[]> => {
-    const { diagnostics } = await drivers.get(sandboxBackend).probe({ signal: AbortSignal.timeout(timing.probe), log }, environment);
+    const { diagnostics } = await drivers.get(sandboxBackend).probe({ signal: AbortSignal.timeout(timing.probe), log, reveal: plainValue }, environment);
     return diagnostics.filter((d) => !d.ok);
   };
   try {

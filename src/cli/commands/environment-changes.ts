@@ -5,6 +5,7 @@ import { CliError } from "../errors.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { answer, answerJson, note } from "../print.ts";
 import { printable } from "../say.ts";
+import { secretVariables } from "../secret-variables.ts";
 
 export interface UpdateOptions {
   readonly name?: string;
@@ -14,13 +15,16 @@ export interface UpdateOptions {
   readonly config?: string;
   readonly configFile?: string;
   readonly envVar?: Record<string, string>;
+  /** Names of secrets by variable. */
+  readonly envSecret?: Record<string, string>;
   readonly unsetEnvVar?: readonly string[];
   readonly metadata?: string;
   readonly json?: true;
 }
 
 export async function updateEnvironment(name: string, options: UpdateOptions): Promise<number> {
-  const variables = { ...options.envVar, ...Object.fromEntries((options.unsetEnvVar ?? []).map((variable) => [variable, null])) };
+  const client = await connect();
+  const variables = { ...options.envVar, ...(await secretVariables(client, options.envSecret)), ...Object.fromEntries((options.unsetEnvVar ?? []).map((variable) => [variable, null])) };
   const change: EnvironmentChange = {
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(options.description === undefined ? {} : { description: options.description === "" ? null : options.description }),
@@ -29,7 +33,7 @@ export async function updateEnvironment(name: string, options: UpdateOptions): P
     ...(Object.keys(variables).length === 0 ? {} : { envVars: variables }),
     ...(options.metadata === undefined ? {} : { metadata: await objectFrom({ config: options.metadata }, "--metadata") }),
   };
-  const changed = await (await connect()).environments.update(name, change);
+  const changed = await client.environments.update(name, change);
   if (options.json === true) answerJson(changed);
   else answer(`Environment ${changed.name} (${changed.id}) is changed.${change.config === undefined ? "" : " Leases that are there keep the config they were made with."}`);
   return exitCodes.ok;

@@ -5,24 +5,29 @@ import { exitCodes } from "../exit-codes.ts";
 import { orMeant } from "../or-meant.ts";
 import { answer, answerJson } from "../print.ts";
 import { printable, sayAgo } from "../say.ts";
+import { secretVariables } from "../secret-variables.ts";
 import { facts, table } from "../table.ts";
 import { take } from "../take.ts";
 
 export interface CreateOptions extends ConfigOptions {
   readonly maxLeases?: number;
   readonly envVar?: Record<string, string>;
+  /** Names of secrets by variable. */
+  readonly envSecret?: Record<string, string>;
   readonly description?: string;
   readonly json?: true;
 }
 
 export async function createEnvironment(name: string, options: CreateOptions): Promise<number> {
   const config = await configFrom(options);
-  const made = await (await connect()).environments.create({
+  const client = await connect();
+  const envVars = { ...options.envVar, ...(await secretVariables(client, options.envSecret)) };
+  const made = await client.environments.create({
     name,
     driver: options.driver,
     config,
     ...(options.maxLeases === undefined ? {} : { maxLeases: options.maxLeases }),
-    ...(options.envVar === undefined ? {} : { envVars: options.envVar }),
+    ...(Object.keys(envVars).length === 0 ? {} : { envVars }),
     ...(options.description === undefined ? {} : { description: options.description }),
   });
   if (options.json === true) answerJson(made);

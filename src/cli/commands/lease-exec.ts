@@ -16,7 +16,7 @@ export interface LeaseExecOptions extends CommandOptions, PlaceOptions, Narratio
 /** Has a command run in an ad-hoc lease, one of its own unless told which, and stays with it to its end. Gives the exit code. */
 export async function leaseExec(command: readonly string[], options: LeaseExecOptions): Promise<number> {
   const client = await connect();
-  const request = await commandRequest(command, options);
+  const request = await commandRequest(client, command, options);
   using interrupts = listenForInterrupts();
   const narration = narrate(options);
   if (options.lease !== undefined) {

@@ -24,7 +24,7 @@ export interface RunOptions extends CommandOptions, NarrationOptions {
 /** Has a command run and stays with it to its end. Gives the exit code. */
 export async function runCommand(command: readonly string[], options: RunOptions): Promise<number> {
   const client = await connect();
-  const wanted = await commandRequest(command, options);
+  const wanted = await commandRequest(client, command, options);
   // Resolved first: a run that names no environment that exists is not worth accepting.
   const environment = await environmentFor(client, options);
   const request: RunRequest = {

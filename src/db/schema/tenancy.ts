@@ -1,6 +1,7 @@
 import { sql } from "drizzle-orm";
 import { type AnyPgColumn, boolean, check, index, integer, jsonb, pgTable, text, unique, uniqueIndex, uuid } from "drizzle-orm/pg-core";
 import { driverKinds } from "../../domain/driver-kind.ts";
+import type { EnvironmentVariables } from "../../domain/request.ts";
 import { bytea, createdAt, id, list, moment } from "./columns.ts";
 
 export const installation = pgTable(
@@ -61,7 +62,7 @@ export const environments = pgTable(
     backend: text("backend").notNull(),
     status: text("status", { enum: ["active", "archived"] }).notNull().default("active"),
     config: jsonb("config").$type<Record<string, unknown>>().notNull().default({}),
-    envVars: jsonb("env_vars").$type<Record<string, string>>().notNull().default({}),
+    envVars: jsonb("env_vars").$type<EnvironmentVariables>().notNull().default({}),
     /** Leases that may own a resource at once; null is unbounded. */
     maxLeases: integer("max_leases"),
     metadata: jsonb("metadata").$type<Record<string, unknown>>().notNull().default({}),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { secretField } from "../../domain/secret.ts";
 import { faultPlan } from "./faults.ts";
 
 /** An environment of the provider `fake`. Unknown keys are refused. */
@@ -20,6 +21,10 @@ export const fakeConfig = z.strictObject({
       seconds: z.number().positive().max(7 * 86_400).optional(),
     })
     .prefault({}),
+  /** Token of the provider's account. See `log-in.ts` for which it takes. */
+  apiToken: secretField().optional(),
+  /** Further accounts, each with tokens of its own by purpose; all of them are brought along too. */
+  accounts: z.array(z.strictObject({ name: z.string().min(1).max(100), tokens: z.record(z.string().max(100), secretField()) })).max(20).optional(),
   faults: faultPlan.default([]),
 });
 export type FakeConfig = z.output<typeof fakeConfig>;

@@ -13,6 +13,7 @@ import { acquireSandbox } from "./acquire.ts";
 import type { Commands } from "./commands.ts";
 import { type FakeConfig, fakeConfig } from "./config.ts";
 import { translate } from "./errors.ts";
+import { type Account, logIn } from "./log-in.ts";
 import type { FaultPlan, Faulty } from "./faults.ts";
 import { readHandle } from "./handle.ts";
 import { endInhabitants } from "./inhabitants.ts";
@@ -53,14 +54,18 @@ export function fakeDriver({ root: given, installation, path }: FakePlace): Driv
   const commands = (config: Pick<FakeConfig, "instant">) => (of: Sandbox["commands"]): Commands => (of === "real" ? realCommands(path) : instantCommands(path, config.instant));
 
   /** Carries a verb out as the plan wants it, and translates what it throws. */
-  const attempt = async <T>(verb: Faulty, context: Pick<CallContext, "signal">, plan: FaultPlan, key: string | null, act: (provider: UnreliableProvider) => Promise<T>): Promise<T> => {
+  const attempt = async <T>(verb: Faulty, context: Pick<CallContext, "signal">, plan: FaultPlan, key: string | null, act: (provider: UnreliableProvider) => Promise<T>, enter = async (): Promise<void> => {}): Promise<T> => {
     try {
+      await enter();
       const provider = unreliableProvider({ root, plan, key, signal: context.signal });
       return await provider.verb(verb, () => act(provider));
     } catch (error) {
       throw translate(error, context.signal);
     }
   };
+
+  /** How a call about an environment begins. */
+  const entering = (context: Pick<CallContext, "reveal">, account: Account) => () => logIn(root, account, context.reveal);
 
   const leaseCalls = (context: CallContext, key: string, provider: UnreliableProvider, config: Pick<FakeConfig, "instant">): LeaseCalls => ({
     key,
@@ -114,7 +119,7 @@ export function fakeDriver({ root: given, installation, path }: FakePlace): Driv
 
     async probe(context, given) {
       const config = parse(fakeConfig, given, "config");
-      return attempt("probe", context, config.faults, null, () => probeFake(root, config));
+      return attempt("probe", context, config.faults, null, () => probeFake(root, config), entering(context, config));
     },
 
     async acquire(context, { key, config: given, labels, expiresAt }) {
@@ -125,9 +130,8 @@ export function fakeDriver({ root: given, installation, path }: FakePlace): Driv
         await mkdir(at.plans, { recursive: true, mode: 0o700 });
         await writeFile(at.planOf(key), JSON.stringify(config.faults));
       }
-      const sandbox = await attempt("acquire", context, config.faults, key, (provider) =>
-        acquireSandbox(leaseCalls(context, key, provider, config), { labels, expiresAt, commands: config.commands }),
-      );
+      const acquire = (provider: UnreliableProvider) => acquireSandbox(leaseCalls(context, key, provider, config), { labels, expiresAt, commands: config.commands });
+      const sandbox = await attempt("acquire", context, config.faults, key, acquire, entering(context, config));
       const cwd = placesIn(sandbox.directory).workspace;
       return {
         handle: { v: 1, sandboxId: sandbox.id, config },
@@ -146,12 +150,12 @@ export function fakeDriver({ root: given, installation, path }: FakePlace): Driv
         });
         if (sandbox === "unknown") return sandbox;
         return sandbox !== null && sandbox.labels["installation"] === installation ? "up" : "gone";
-      });
+      }, entering(context, config));
     },
 
     async extend(context, { key, handle }, expiresAt) {
       const { config, sandboxId } = readHandle(handle);
-      return attempt("extend", context, config.faults, key, (provider) => provider.extend(key, sandboxId, expiresAt));
+      return attempt("extend", context, config.faults, key, (provider) => provider.extend(key, sandboxId, expiresAt), entering(context, config));
     },
 
     async session(context, { key, handle }) {
@@ -159,14 +163,17 @@ export function fakeDriver({ root: given, installation, path }: FakePlace): Driv
       return attempt("session", context, config.faults, key, async (provider) => {
         const sandbox = await open(provider, key, sandboxId);
         return commands(config)(sandbox.commands).session(sandbox.directory, context.fence);
-      });
+      }, entering(context, config));
     },
 
-    async release(context, { key, handle }) {
+    async release(context, { key, handle, config: given }) {
       const known = handle === null ? null : readHandle(handle);
+      // What this version does not understand any more can still be given back where nothing has to be brought along.
+      const account = known?.config ?? fakeConfig.safeParse(given).data ?? {};
       const plan = known?.config.faults ?? (await planIn(at.planOf(key)));
       await attempt("release", context, plan, key, (provider) =>
         releaseSandboxes(leaseCalls(context, key, provider, known?.config ?? noCommands), installation, known?.sandboxId ?? null),
+        entering(context, account),
       );
       // What ran in one that was taken away by somebody who died over it ends as if its machine did.
       await discardReleased(root, key, (released) => endInhabitants(join(at.sandboxesOf(key), "?"), released));

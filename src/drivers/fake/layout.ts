@@ -17,6 +17,8 @@ export const providerLayout = (root: string) => ({
   plans: join(root, "plans"),
   /** The plan of calls that are about no lease. Made by whoever wants it. */
   sharedPlan: join(root, "faults.json"),
+  /** Tokens that the provider takes. Made by whoever wants it; without it, it asks for none. */
+  tokens: join(root, "tokens"),
   /** Says that the key was released. */
   tombstone: (key: string) => join(root, checked(key)),
 });

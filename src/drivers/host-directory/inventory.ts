@@ -8,7 +8,7 @@ import { readMarker } from "./marker.ts";
 import { seenFence } from "./seen-fence.ts";
 
 /** Lists what carries our installation id. What cannot be read is nobody's, is left out and logged. */
-export async function* listLeases(context: Omit<CallContext, "fence">, root: string, installation: string): AsyncIterable<Listed> {
+export async function* listLeases(context: Omit<CallContext, "fence" | "reveal">, root: string, installation: string): AsyncIterable<Listed> {
   const entries = await readdir(root, { withFileTypes: true }).catch((cause: unknown) => {
     throw transient("inventory_failed", `${root} could not be listed`, { cause });
   });

@@ -69,7 +69,7 @@ export function declarations(bench: Bench): void {
         const lease = await leaseOf({ ...bench, driver: fresh }, key, kept);
         expect((await lease.ran(lease.sh("exit 3"))).status).toMatchObject({ exit: { kind: "exited", code: 3 } });
         expect(await fresh.inspect(bench.context(), { key, handle: kept })).toBe("up");
-        await fresh.release(bench.context(), { key, handle: kept });
+        await fresh.release(bench.context(), { key, handle: kept, config: bench.subject.config });
       } finally {
         await fresh.close();
       }

@@ -68,7 +68,7 @@ export function life(bench: Bench): void {
       const { key, handle } = await bench.lease();
       const other = await subject.open(subject.otherInstallation);
       await expect(other.session(bench.context(), { key, handle })).rejects.toSatisfy((error: { kind: string }) => ["refused", "gone"].includes(error.kind));
-      for (const given of [handle, null]) await expect(other.release(bench.context(), { key, handle: given })).rejects.toMatchObject({ kind: "refused" });
+      for (const given of [handle, null]) await expect(other.release(bench.context(), { key, handle: given, config: bench.subject.config })).rejects.toMatchObject({ kind: "refused" });
       await other.close();
       expect(await driver.inspect(bench.context(), { key, handle })).toBe("up");
     });

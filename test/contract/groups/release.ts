@@ -18,10 +18,10 @@ export function release(bench: Bench): void {
       const key = bench.key();
       const { handle } = await bench.acquire(key);
       await Promise.all([
-        ...[handle, null, handle, null].map((given) => driver.release(bench.context(), { key, handle: given })),
+        ...[handle, null, handle, null].map((given) => driver.release(bench.context(), { key, handle: given, config: bench.subject.config })),
         inOtherProcess(bench, { do: "verb", verb: "release", key, handle }).then((answer) => expect(answer.failed).toBeUndefined()),
       ]);
-      await driver.release(bench.context(), { key, handle });
+      await driver.release(bench.context(), { key, handle, config: bench.subject.config });
       await bench.release(key);
       await expectGone(key, handle);
     });
@@ -51,7 +51,7 @@ export function release(bench: Bench): void {
       await execution.start(first, lease.sh("sleep 1000 & (setsid sh -c 'trap \"\" TERM; echo ready; while :; do sleep 1000; done' &); trap '' TERM; while :; do sleep 1000; done"));
       await spoken(execution);
       expect((await livingAt(lease, execution.id)).length).toBeGreaterThan(0);
-      await driver.release(bench.context(), { key: lease.key, handle: lease.handle });
+      await driver.release(bench.context(), { key: lease.key, handle: lease.handle, config: bench.subject.config });
       expect(livingHere(bench, execution.id) ?? []).toEqual([]);
       expect((await subject.remains()).filter((name) => name.includes(lease.key))).toEqual([]);
     });
