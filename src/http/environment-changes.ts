@@ -55,7 +55,7 @@ export function environmentChangeRoutes(parts: ApiParts): Route[] {
         params,
         body: { schema: environmentChange, root: "environment" },
         answers: { 200: json(environmentSchema, "The environment as it is now") },
-        problems: [409],
+        problems: [409, 502],
       },
       async ({ c, companyId, params, body: wanted }) => {
         const { id } = await getEnvironment(db, companyId, params.id);

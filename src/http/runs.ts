@@ -58,7 +58,7 @@ export function runRoutes(parts: ApiParts): Route[] {
         headers: ["idempotency-key"],
         body: { schema: runRequest, checked: false },
         answers: accepted,
-        problems: [409],
+        problems: [404, 409],
       },
       async ({ c, companyId, body }) => {
         const key = c.req.header("idempotency-key") ?? randomUUID();

@@ -11,7 +11,7 @@ const { executionPlace } = await import("../../dist/src/session/place.js");
 const module = await import(pathToFileURL(resolve(task.opening.module)).href);
 const driver = await module[task.opening.export](task.opening.argument);
 
-const context = (signal = new AbortController().signal) => ({ signal, log: pino({ level: "silent" }), fence: task.fence });
+const context = (signal = new AbortController().signal) => ({ signal, log: pino({ level: "silent" }), fence: task.fence, reveal: async (value) => value });
 const say = (answer) => void writeSync(1, `${JSON.stringify(answer)}\n`);
 const resource = (key = task.key) => ({ key, handle: task.handle });
 const place = async () => executionPlace(await driver.session(context(), resource()), task.execution);
@@ -22,7 +22,7 @@ const verbs = {
   acquire: (call, key) => driver.acquire(call, { key, config: task.config, labels: task.labels, expiresAt: new Date(task.expiresAt) }),
   inspect: (call, key) => driver.inspect(call, resource(key)),
   extend: (call, key) => driver.extend(call, resource(key), new Date(task.expiresAt)),
-  release: (call, key) => driver.release(call, resource(key)),
+  release: (call, key) => driver.release(call, { ...resource(key), config: task.config }),
   start: async () => (await place()).start(task.caller, spec()),
   kill: async () => (await place()).kill(task.caller, task.graceMs),
 };

@@ -6,7 +6,7 @@ import { fakeDriver } from "../../dist/src/drivers/fake/driver.js";
 const [root, installation, what] = process.argv.slice(2);
 const driver = fakeDriver({ root, installation, path: "/usr/bin:/bin" });
 const labels = { installation, company: "acme", run: null };
-const context = (fence) => ({ signal: new AbortController().signal, log: pino({ level: "silent" }), fence });
+const context = (fence) => ({ signal: new AbortController().signal, log: pino({ level: "silent" }), fence, reveal: async (value) => value });
 const acquire = (key, config = {}) => driver.acquire(context(1), { key, config: { provider: "fake", ...config }, labels, expiresAt: new Date() });
 
 if (what === "churn") {

@@ -8,7 +8,7 @@ import { pino } from "pino";
 const { opening, config, script } = JSON.parse(process.argv[2] ?? "{}");
 const { executionPlace } = await import("../../dist/src/session/place.js");
 const driver = await (await import(pathToFileURL(resolve(opening.module)).href))[opening.export](opening.argument);
-const context = (fence) => ({ signal: new AbortController().signal, log: pino({ level: "silent" }), fence });
+const context = (fence) => ({ signal: new AbortController().signal, log: pino({ level: "silent" }), fence, reveal: async (value) => value });
 const key = randomUUID();
 const labels = { installation: opening.argument.installation, company: "acme", run: null };
 const { handle } = await driver.acquire(context(1), { key, config, labels, expiresAt: new Date(Date.now() + 60_000) });

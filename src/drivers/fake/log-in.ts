@@ -14,7 +14,7 @@ export type Account = Pick<FakeConfig, "apiToken" | "accounts">;
  */
 export async function logIn(root: string, { apiToken, accounts = [] }: Account, reveal: CallContext["reveal"]): Promise<void> {
   const wanted = [...(apiToken === undefined ? [] : [apiToken]), ...accounts.flatMap(({ tokens }) => Object.values(tokens))];
-  const brought = await Promise.all(wanted.map(reveal));
+  const brought = await Promise.all(wanted.map((token) => reveal(token)));
   const list = await readFile(providerLayout(root).tokens, "utf8").catch(() => null);
   if (list === null) return;
   const taken = new Set(list.split("\n").filter((line) => line !== ""));
