@@ -117,9 +117,9 @@ export async function purgeSecrets(db: Db, olderThanMs: number): Promise<PurgedS
   const secrets = await rowsOf(
     db,
     sql`delete from secrets where id = any(array(
-          (select id from secrets where deleted_at < ${before} order by deleted_at limit ${batch} for update skip locked)
-          union all
-          (select id from secrets where expires_at < clock_timestamp() order by expires_at limit ${batch} for update skip locked)
+          select id from secrets where deleted_at < ${before} order by deleted_at limit ${batch} for update skip locked
+        )) or id = any(array(
+          select id from secrets where expires_at < clock_timestamp() order by expires_at limit ${batch} for update skip locked
         )) returning id`,
   );
   return { secrets: secrets.length, accesses: accesses.length };
