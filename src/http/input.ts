@@ -80,8 +80,8 @@ export const momentInQuery = z.iso.datetime({ offset: true, message: "must be a 
 
 /** What a cursor hides. */
 const positionIn = (text: string): string => Buffer.from(text, "base64url").toString();
-/** Postgres has no other. */
-const isText = (text: string): boolean => text !== "" && !text.includes("\0") && !text.includes("\ufffd");
+/** Postgres has no other. The empty one lies before everything: an empty cursor begins at the beginning. */
+const isText = (text: string): boolean => !text.includes("\0") && !text.includes("\ufffd");
 
 const cursor = z
   .string()

@@ -185,8 +185,8 @@ describe("purge", () => {
     await db().execute(sql`update environment_leases set released_at = released_at - interval '31 days' where heartbeat_run_id = ${old.id}`);
     await db().execute(sql`update activity_log set at = at - interval '31 days' where run_id = ${old.id}`);
     const fleet = { db: db(), bells: stack.base.bells, log: stack.base.log, who: "test" };
-    expect(await purge(fleet)).toEqual({ runs: 1, leases: 1, activity: 2 });
-    expect(await purge(fleet)).toEqual({ runs: 0, leases: 0, activity: 0 });
+    expect(await purge(fleet)).toEqual({ runs: 1, leases: 1, activity: 2, secrets: 0, accesses: 0 });
+    expect(await purge(fleet)).toEqual({ runs: 0, leases: 0, activity: 0, secrets: 0, accesses: 0 });
     const [left] = [...(await db().execute(sql`select (select count(*)::int from runs) as runs, (select count(*)::int from environment_leases) as leases,
       (select count(*)::int from executions) as executions, (select count(distinct execution_id)::int from execution_output) as outputs`))];
     expect(left).toEqual({ runs: 1, leases: 1, executions: 1, outputs: 1 });

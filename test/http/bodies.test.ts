@@ -37,7 +37,7 @@ describe("bodies that no client of ours sends", () => {
   });
 
   it.each(["/v1/environments", "/v1/runs", "/v1/activity"])("a cursor that no page gave is refused: %s", async (path) => {
-    for (const cursor of ["%%%", "====", "AA", Buffer.from("a\0b").toString("base64url"), Buffer.from([0xff, 0xfe]).toString("base64url"), ""]) {
+    for (const cursor of ["%%%", "====", "AA", Buffer.from("a\0b").toString("base64url"), Buffer.from([0xff, 0xfe]).toString("base64url")]) {
       const response = await server.request(`${path}?cursor=${encodeURIComponent(cursor)}`);
       expect([cursor, response.status]).toEqual([cursor, 422]);
     }
