@@ -1,18 +1,13 @@
 import { sql } from "drizzle-orm";
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { z } from "zod";
 import type { Db } from "./client.ts";
+import { packageDirectory } from "../package-directory.ts";
 import { rowsOf } from "./rows.ts";
 
-/** The migrations folder lies at the package's root, above `src` as well as above `dist/src`. */
-export function migrationsFolder(): string {
-  for (let dir = dirname(fileURLToPath(import.meta.url)); dir !== dirname(dir); dir = dirname(dir)) {
-    if (existsSync(join(dir, "migrations/meta/_journal.json"))) return join(dir, "migrations");
-  }
-  throw new Error("the migrations folder is missing from this installation");
-}
+/** Where the migrations of this version are. */
+export const migrationsFolder = (): string => join(packageDirectory(), "migrations");
 
 const journal = z.object({ entries: z.array(z.object({ tag: z.string(), when: z.number() })) });
 

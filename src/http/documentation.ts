@@ -1,9 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import type { Hono } from "hono";
 import type { ApiEnv } from "./parts.ts";
+import { packageDirectory } from "../package-directory.ts";
 import { openApiOf } from "./openapi.ts";
 import type { Route } from "./route.ts";
 
@@ -38,6 +37,5 @@ export function documentation(api: Hono<ApiEnv>, routes: readonly Route[], versi
   for (const [name, type] of Object.entries(assets)) api.get(`/docs/${name}`, async (c) => c.body(await asset(name), 200, { ...guarded, "content-type": type }));
 }
 
-/** As the build has copied it, or as it lies in the package that the build takes it from. */
-const asset = async (name: string): Promise<string> =>
-  readFile(join(dirname(fileURLToPath(import.meta.url)), "swagger-ui", name), "utf8").catch(() => readFile(createRequire(import.meta.url).resolve(`swagger-ui-dist/${name}`), "utf8"));
+/** As the build has copied it. */
+const asset = (name: string): Promise<string> => readFile(join(packageDirectory(), "dist/swagger-ui", name), "utf8");

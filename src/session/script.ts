@@ -1,4 +1,6 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { packageDirectory } from "../package-directory.ts";
 
 /** The shell scripts beside this file, by name without `.sh`. */
 export type ScriptName =
@@ -25,7 +27,7 @@ function read(name: ScriptName): string {
   let text = texts.get(name);
   if (text === undefined) {
     // Comment lines are for the reader here, not for every process list.
-    text = readFileSync(new URL(`./${name}.sh`, import.meta.url), "utf8").replaceAll(/^\t*#.*\n/gm, "").replaceAll(/^\t+/gm, "");
+    text = readFileSync(join(packageDirectory(), "src/session", `${name}.sh`), "utf8").replaceAll(/^\t*#.*\n/gm, "").replaceAll(/^\t+/gm, "");
     texts.set(name, text);
   }
   return text;

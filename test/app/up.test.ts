@@ -11,7 +11,7 @@ import { childEnvironment, readConfig } from "../../src/config.ts";
 import { eventually } from "../support/eventually.ts";
 import { leftovers } from "../support/fleet.ts";
 
-const main = fileURLToPath(new URL("../../dist/src/cli/main.js", import.meta.url));
+const main = fileURLToPath(new URL("../../dist/bin/leasehold.js", import.meta.url));
 
 let dataDir: string;
 let running: Up[];

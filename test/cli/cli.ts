@@ -2,7 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
-const main = resolve(import.meta.dirname, "../../dist/src/cli/main.js");
+const main = resolve(import.meta.dirname, "../../dist/bin/leasehold.js");
 /** No fleet was ever here. */
 const noDataDir = join(tmpdir(), `leasehold-cli-none-${process.pid}`);
 

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 
-const main = resolve(import.meta.dirname, "../../dist/src/cli/main.js");
+const main = resolve(import.meta.dirname, "../../dist/bin/leasehold.js");
 
 /** What the command line shows on a terminal of so many columns, line by line, control characters included. */
 export async function onTerminal(args: readonly string[], columns: number, env: Record<string, string> = {}): Promise<{ readonly code: number | null; readonly lines: readonly string[] }> {

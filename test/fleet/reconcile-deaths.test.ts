@@ -1,7 +1,6 @@
 import { fork } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { openWorkerFleet } from "../../src/app/worker.ts";
@@ -13,12 +12,13 @@ import { acquireNext } from "../support/acquire-next.ts";
 import type { WorkerFleet } from "../../src/leases/fleet.ts";
 import { releaseLease } from "../../src/leases/release.ts";
 import { requestAdHocLease } from "../../src/leases/request-ad-hoc.ts";
+import { packageDirectory } from "../../src/package-directory.ts";
 import { quietLog } from "../support/quiet-log.ts";
 import { compareNow, heldWhy, orphanLeases, passGrace } from "../support/reconciling.ts";
 import { startStack, type Stack } from "../support/stack.ts";
 import { plainValue } from "../../src/domain/secret.ts";
 
-const entry = fileURLToPath(new URL("../support/dying-reconciler.mjs", import.meta.url));
+const entry = join(packageDirectory(), "dist/test/bin/dying-reconciler.js");
 const never = new AbortController().signal;
 let stack: Stack;
 let fleet: WorkerFleet;

@@ -135,7 +135,7 @@ describe("I13: a command goes on, and waiting runs are done afterwards, when Pos
   it("hangs: the API and the command line say so within seconds", async () => {
     const waiting = await fleet.submit({ command: ticker(60) });
     fleet.services.postgres.signal("SIGSTOP");
-    const cli = run(process.execPath, ["dist/src/cli/main.js", "run", "list"], { env: { PATH: process.env["PATH"], HOME: fleet.config.dataDir, LEASEHOLD_URL: api.url, LEASEHOLD_TOKEN: api.token } }).catch((error: unknown) => error);
+    const cli = run(process.execPath, ["dist/bin/leasehold.js", "run", "list"], { env: { PATH: process.env["PATH"], HOME: fleet.config.dataDir, LEASEHOLD_URL: api.url, LEASEHOLD_TOKEN: api.token } }).catch((error: unknown) => error);
     const asked = performance.now();
     const hung = lasts(20_000);
     // More than there are connections.

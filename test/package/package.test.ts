@@ -79,7 +79,7 @@ describe("the package, packed", () => {
 
   it("has what it promises: programs, migrations, pages, and nothing of the tests' or the build's", async () => {
     const packed = await readdir(join(folder, "package"), { recursive: true });
-    for (const wanted of ["README.md", "docs/producers.md", "docs/run-submission.schema.json", "dist/src/cli/main.js", "dist/src/session/supervisor.sh", "src/embedded/setup.sh", "migrations/meta/_journal.json"]) expect(packed).toContain(wanted);
+    for (const wanted of ["README.md", "docs/producers.md", "docs/run-submission.schema.json", "dist/bin/leasehold.js", "dist/swagger-ui/swagger-ui.css", "src/session/supervisor.sh", "src/embedded/setup.sh", "migrations/meta/_journal.json"]) expect(packed).toContain(wanted);
     expect(packed.filter((name) => /^(dist\/)?(test|bench)\/|\.map$|^(?!examples).*\.test\.|\.env/.test(name))).toEqual([]);
   });
 });

@@ -3,7 +3,6 @@ import { randomUUID } from "node:crypto";
 import { chmod, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { pino } from "pino";
 import { type Base, openBase } from "../../src/app/base.ts";
 import { childEnvironment, type Config, readConfig } from "../../src/config.ts";
@@ -14,11 +13,13 @@ import { findSituation, type Run, type RunSituation } from "../../src/db/runs.ts
 import type { RunRequestInput } from "../../src/domain/request.ts";
 import { openServices, type Services } from "../../src/embedded/services.ts";
 import { copyTemplate } from "../../src/embedded/test-services.ts";
+import { packageDirectory } from "../../src/package-directory.ts";
 import { submitRun } from "../../src/runs/accept.ts";
 import { freshPrefix } from "./database.ts";
 import { eventually } from "./eventually.ts";
+import { endProcessesUnder } from "./processes.ts";
 
-const entry = fileURLToPath(new URL("./process-entry.mjs", import.meta.url));
+const entry = join(packageDirectory(), "dist/test/bin/process-entry.js");
 
 export interface FleetProcess {
   readonly pid: number;
@@ -155,6 +156,7 @@ export async function startTestFleetOn<S extends Services>(open: (dataDir: strin
           await one.gone;
         }
       }
+      await endProcessesUnder(dataDir, ["leases", "sandboxes", "provider"]);
       await base.close();
       await services.stop();
       await rm(dataDir, { recursive: true, force: true });

@@ -1,4 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import { eventually } from "./eventually.ts";
 
 export interface Seen {
   readonly pid: number;
@@ -27,6 +29,17 @@ export const processesUnder = (path: string): Seen[] =>
       pid !== process.pid &&
       (attempt(() => readlinkSync(`/proc/${pid}/cwd`)).startsWith(path) || attempt(() => readFileSync(`/proc/${pid}/cmdline`, "utf8")).includes(path)),
   );
+
+/**
+ * Ends what still works below these directories of `dataDir`. Of a test that passed there is nothing; commands of one that
+ * failed would go on for good, and take the time of all tests after it.
+ */
+export const endProcessesUnder = (dataDir: string, names: readonly string[]): Promise<void> =>
+  eventually(() => {
+    const remaining = names.flatMap((name) => processesUnder(join(dataDir, name)));
+    for (const { pid } of remaining) attempt(() => String(process.kill(pid, "SIGKILL")));
+    if (remaining.length > 0) throw new Error(`still there: ${JSON.stringify(remaining)}`);
+  });
 
 /** Processes that carry an execution's cookie. */
 export const processesOf = (execution: string): Seen[] =>

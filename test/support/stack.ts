@@ -17,6 +17,7 @@ import { submitRun } from "../../src/runs/accept.ts";
 import { freshPrefix } from "./database.ts";
 import { eventually } from "./eventually.ts";
 import { borrowDatabase } from "./lent-database.ts";
+import { endProcessesUnder } from "./processes.ts";
 
 export const fakeEnvironment = (config: Record<string, unknown>, maxLeases?: number): NewEnvironment => ({
   name: randomUUID(),
@@ -109,6 +110,7 @@ export async function startStack(overrides: Partial<Config> = {}): Promise<Stack
     close: async () => {
       await Promise.all(workers.map((w) => w.worker.stop()));
       await Promise.all(workers.map((w) => w.base.close()));
+      await endProcessesUnder(dataDir, ["leases", "sandboxes", "provider"]);
       await base.close();
       await database.giveBack();
       await rm(dataDir, { recursive: true, force: true });

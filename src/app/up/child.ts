@@ -1,10 +1,10 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { closeSync, openSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Logger } from "pino";
 import { timing } from "../../domain/defaults.ts";
 import { refused } from "../../domain/errors.ts";
+import { packageDirectory } from "../../package-directory.ts";
 
 /** A process of the fleet that `up` keeps running. */
 export interface FleetChild {
@@ -27,7 +27,7 @@ export interface ChildOptions {
   readonly log: Logger;
 }
 
-const main = fileURLToPath(new URL("../../cli/main.js", import.meta.url));
+const main = join(packageDirectory(), "dist/bin/leasehold.js");
 const logMax = 16 * 1024 * 1024;
 
 /**

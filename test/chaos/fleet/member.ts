@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { packageDirectory } from "../../../src/package-directory.ts";
 
 /** A process of the fleet that is started again whenever it ends. */
 export interface Member {
@@ -33,7 +33,7 @@ export interface MemberOptions {
 }
 
 /** The built program, from the sources and from what is built of them. */
-const main = fileURLToPath(new URL(import.meta.url.includes("/dist/") ? "../../../src/cli/main.js" : "../../../dist/src/cli/main.js", import.meta.url));
+const main = join(packageDirectory(), "dist/bin/leasehold.js");
 
 export function keepMember(options: MemberOptions): Member {
   const { name, role } = options;

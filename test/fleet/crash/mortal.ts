@@ -1,8 +1,9 @@
 import { fork } from "node:child_process";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { childEnvironment, type Config } from "../../../src/config.ts";
+import { packageDirectory } from "../../../src/package-directory.ts";
 
-const entry = fileURLToPath(new URL("../../support/mortal.mjs", import.meta.url));
+const entry = join(packageDirectory(), "dist/test/bin/mortal.js");
 
 export interface Orders {
   /** Lines of effects that have a name, as regular expressions; the first that fits is meant. */
