@@ -5,6 +5,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/services.ts"],
     pool: "forks",
+    // To load everything anew for each file costs more than most files do. Whoever changes what outlives it, changes it back.
+    isolate: false,
     // Much of the time is waiting: for claims to lapse, for servers to come back.
     maxWorkers: 3,
     // Of tests that say that they may run beside each other: those that mostly wait.

@@ -10,6 +10,7 @@ import { leftovers } from "../support/fleet.ts";
 import { type ServedApi, serveApi } from "../support/serve-api.ts";
 import { startStack, type Stack } from "../support/stack.ts";
 import { leasehold, start } from "./cli.ts";
+import { untilThere } from "../support/shell.ts";
 
 let stack: Stack;
 let api: ServedApi;
@@ -83,7 +84,7 @@ describe("leasehold lease exec", () => {
 
   it("cancels at Ctrl-C, says what the command still says, and gives the lease back", async () => {
     await stack.worker();
-    const cli = start(["lease", "exec", "--", "sh", "-c", "trap 'echo last words; exit 0' TERM; echo working; while :; do sleep 0.05; done"], env);
+    const cli = start(["lease", "exec", "--", "sh", "-c", "trap 'echo last words; exit 0' TERM; echo working; sleep 1000 & wait"], env);
     await cli.seen("stdout", "working");
     cli.child.kill("SIGINT");
     expect(await cli.ended).toMatchObject({ code: 130, stdout: "working\nlast words\n", stderr: expect.stringContaining("again to leave it behind") as string });
@@ -93,7 +94,7 @@ describe("leasehold lease exec", () => {
 
   it("leaves at the second Ctrl-C; the lease expires, and nothing is left", async () => {
     await stack.worker();
-    const cli = start(["lease", "exec", "--", "sh", "-c", "trap '' TERM; echo working; while :; do sleep 0.05; done"], env);
+    const cli = start(["lease", "exec", "--", "sh", "-c", "trap '' TERM; echo working; exec sleep 1000"], env);
     await cli.seen("stdout", "working");
     const lease = await only("active");
     cli.child.kill("SIGINT");
@@ -111,7 +112,7 @@ describe("leasehold lease exec", () => {
 
   it("leaves the command alone when its terminal is gone", async () => {
     await stack.worker();
-    const cli = start(["lease", "exec", "--", "sh", "-c", "echo working; until [ -e go ]; do sleep 0.02; done; exit 3"], env);
+    const cli = start(["lease", "exec", "--", "sh", "-c", `echo working; ${untilThere("go")}; exit 3`], env);
     await cli.seen("stdout", "working");
     const lease = await only("active");
     cli.child.kill("SIGHUP");

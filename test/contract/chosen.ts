@@ -5,4 +5,4 @@ import { driverContract } from "./contract.ts";
 const path = process.env["CONTRACT_SUBJECT"];
 if (path === undefined) throw new Error("which subject? npm run contract -- local");
 const { default: make } = (await import(path)) as { default: MakeSubject };
-await driverContract(make);
+await driverContract(make, { withDeaths: process.env["CONTRACT_WITHOUT_DEATHS"] === undefined });

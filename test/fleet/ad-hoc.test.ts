@@ -10,6 +10,7 @@ import { eventually } from "../support/eventually.ts";
 import { leftovers } from "../support/fleet.ts";
 import { type ServedApi, serveApi } from "../support/serve-api.ts";
 import { startStack, type Stack } from "../support/stack.ts";
+import { untilThere } from "../support/shell.ts";
 
 let stack: Stack;
 let api: ServedApi;
@@ -69,7 +70,7 @@ describe("commands in an ad-hoc lease", () => {
   it("I7, I8: run at once, each with its own output and its own end; cancelling one leaves the others alone", async () => {
     await stack.worker();
     await using lease = await api.client.leases.acquire();
-    const waits = await lease.exec(["sh", "-c", "until [ -e go ]; do sleep 0.02; done; echo went; exit 7"]);
+    const waits = await lease.exec(["sh", "-c", `${untilThere("go")}; echo went; exit 7`]);
     const cancelled = await lease.exec(["sh", "-c", "echo mine; sleep 600"]);
     await Promise.all([running(waits.execution.id), running(cancelled.execution.id)]);
     await cancelled.cancel();
@@ -98,7 +99,7 @@ describe("commands in an ad-hoc lease", () => {
     await stack.worker();
     await using lease = await api.client.leases.acquire();
     const stdin = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
-    const command = await lease.exec(["sh", "-c", 'until [ -e go ]; do sleep 0.02; done; echo "$GIVEN"; od -An -tx1 -v | tr -d " \\n"'], {
+    const command = await lease.exec(["sh", "-c", `${untilThere("go")}; echo "$GIVEN"; od -An -tx1 -v | tr -d " \\n"`], {
       env: { GIVEN: "a 'quoted' value" },
       stdin: stdin.toString("base64"),
     });

@@ -8,6 +8,7 @@ import { startTestFleet, type TestFleet } from "../support/fleet.ts";
 import { openFrontDoor } from "../support/front-door.ts";
 import { type ServedApi, serveApi } from "../support/serve-api.ts";
 import { startStack, type Stack } from "../support/stack.ts";
+import { untilThere } from "../support/shell.ts";
 
 describe("the client", () => {
   let stack: Stack;
@@ -183,7 +184,7 @@ describe("I7: what the client follows", () => {
     door.leadTo(first.url);
     const client = new Leasehold({ url: door.url, token: first.token });
     // Its own account of what it wrote: bytes nobody could guess, and their checksum at the end.
-    const script = 'for i in 1 2 3 4 5 6; do head -c 200000 /dev/urandom | tee -a "$TMPDIR/all"; until [ -e "$GO$i" ]; do sleep 0.05; done; done; sha256sum <"$TMPDIR/all" >&2';
+    const script = `for i in 1 2 3 4 5 6; do head -c 200000 /dev/urandom | tee -a "$TMPDIR/all"; ${untilThere('"$GO$i"')}; done; sha256sum <"$TMPDIR/all" >&2`;
     const go = join(fleet.config.dataDir, "go-");
     const run = await client.runs.start({ command: ["sh", "-c", script], env: { GO: go } });
     let api = first;

@@ -7,6 +7,7 @@ import { readOutput } from "../../src/db/output.ts";
 import { eventually } from "../support/eventually.ts";
 import { startTestFleet, type TestFleet } from "../support/fleet.ts";
 import { printed, ticker, wholeRun } from "../support/ticker.ts";
+import { untilThere } from "../support/shell.ts";
 
 let fleet: TestFleet;
 beforeEach(async () => {
@@ -90,7 +91,7 @@ describe("a run survives", () => {
     await fleet.reaper();
     await fleet.worker();
     const file = join(fleet.config.dataDir, "go-on");
-    const run = await fleet.submit({ command: ["sh", "-c", `echo everything; until [ -e ${file} ]; do sleep 0.02; done`] });
+    const run = await fleet.submit({ command: ["sh", "-c", `echo everything; ${untilThere(file)}`] });
     const { execution } = await fleet.until(run.id, printed(0));
     // As a crash does with commits that did not wait for the disk: count and bytes are back where they were, together.
     await fleet.base.database.db.execute(sql`with bytes as (delete from execution_output where execution_id = ${execution?.id})

@@ -13,7 +13,7 @@ afterEach(() => stack.close());
 
 it("I6: a worker that is told to stop while it claims a command hands it on at once", async () => {
   const first = await stack.worker();
-  const run = await stack.submit({ command: ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"] });
+  const run = await stack.submit({ command: ["sh", "-c", "trap 'exit 0' TERM; sleep 1000 & wait"] });
   const running = (offer: number) =>
     eventually(async () => {
       await stack.sweep();

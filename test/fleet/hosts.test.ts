@@ -21,6 +21,7 @@ import { eventually } from "../support/eventually.ts";
 import { leftovers, startTestFleet, type TestFleet } from "../support/fleet.ts";
 import { insertLeaseIn } from "../support/lease-rows.ts";
 import { startStack, type Stack } from "../support/stack.ts";
+import { untilThere } from "../support/shell.ts";
 
 let stack: Stack;
 let elsewhere: string;
@@ -46,7 +47,7 @@ describe("on one machine with several hosts", () => {
       if (now.execution?.state !== "running") throw new Error(now.run.phase);
       return now;
     });
-  const untilItIsThere = (path: string): string[] => ["sh", "-c", `until [ -e ${path} ]; do sleep 0.05; done; echo late`];
+  const untilItIsThere = (path: string): string[] => ["sh", "-c", `${untilThere(path)}; echo late`];
 
   describe("a host that drains", () => {
     it("I4: is given no new leases, and brings those it has to their end", async () => {

@@ -5,6 +5,7 @@ import { eventually } from "../support/eventually.ts";
 import { startTestFleet } from "../support/fleet.ts";
 import { serveApi } from "../support/serve-api.ts";
 import { startStack, type Stack } from "../support/stack.ts";
+import { untilThere } from "../support/shell.ts";
 
 let stack: Stack;
 beforeEach(async () => {
@@ -36,7 +37,7 @@ it("a fleet goes on, with the connections it has, while a newer version's migrat
   const client: Leasehold = api.client;
   // Every connection has carried out these statements before.
   for (let i = 0; i < 10; i += 1) await stack.submit({ command: ["true"] });
-  const long = await stack.submit({ command: ["sh", "-c", 'echo begun; until [ -e stop ]; do sleep 0.1; done; echo done'] });
+  const long = await stack.submit({ command: ["sh", "-c", `echo begun; ${untilThere("stop")}; echo done`] });
   const held = await client.leases.acquire({});
   await eventually(async () => {
     await stack.sweep();

@@ -11,6 +11,7 @@ import { runJob } from "../../workers/run.ts";
 import { eventually } from "../support/eventually.ts";
 import { quietLog } from "../support/quiet-log.ts";
 import { startStack, type Stack } from "../support/stack.ts";
+import { untilThere } from "../support/shell.ts";
 
 let stack: Stack;
 let connection: ReturnType<typeof openPatientConnection>;
@@ -103,7 +104,7 @@ describe("a job of a newer version", () => {
   it("I4: that is a bell fails at once, and its row is rung for again", async () => {
     const worker = await stack.worker();
     const { host } = worker.fleet;
-    const run = await stack.submit({ command: ["sh", "-c", 'until [ -e "$GO" ]; do sleep 0.05; done'], env: { GO: `${stack.config.dataDir}/leases` } });
+    const run = await stack.submit({ command: ["sh", "-c", untilThere('"$GO"')], env: { GO: `${stack.config.dataDir}/leases` } });
     const bells: [string, string, unknown][] = [
       ["runs", "run", { v: 2, run: run.id, new: 1 }],
       ["local.acquire", "acquire", { v: 2 }],

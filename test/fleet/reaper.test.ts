@@ -13,6 +13,7 @@ import { eventually } from "../support/eventually.ts";
 import { leftovers } from "../support/fleet.ts";
 import { insertLeaseIn } from "../support/lease-rows.ts";
 import { startStack, type Stack } from "../support/stack.ts";
+import { untilThere } from "../support/shell.ts";
 
 let stack: Stack;
 beforeEach(async () => {
@@ -152,7 +153,7 @@ describe("a release that cannot work", () => {
   it("I4: is stuck at once when it needs a human, ends the run's wait, and works once it is mended", async () => {
     await stack.worker();
     const go = join(stack.config.dataDir, "go");
-    const run = await stack.submit({ command: ["sh", "-c", 'until [ -e "$GO" ]; do sleep 0.05; done'], env: { GO: go } });
+    const run = await stack.submit({ command: ["sh", "-c", untilThere('"$GO"')], env: { GO: go } });
     const { lease } = await eventually(async () => {
       const now = await stack.situation(run.id);
       if (now.execution?.state !== "running") throw new Error(now.run.phase);

@@ -31,8 +31,14 @@ afterEach(async () => {
   await rm(signals, { recursive: true });
 });
 
-/** Says who it is, prints a numbered line five times a second until it is told to stop, and last how many there were. */
-const script = 'echo "begin $NAME"; [ -z "$STARTS" ] || echo "$NAME" >>"$STARTS"; n=0; until [ -e "$STOP" ]; do echo "$NAME $n"; n=$((n + 1)); sleep 0.2; done; echo "$n" >&2';
+/** Says who it is, prints a numbered line five times a second until it is told to stop, and last how many there were. One process: shells that sleep would be most of the load. */
+const script = `
+  $| = 1;
+  print "begin $ENV{NAME}\\n";
+  if ($ENV{STARTS}) { open my $starts, ">>", $ENV{STARTS} or die; print $starts "$ENV{NAME}\\n"; close $starts }
+  my $n = 0;
+  until (-e $ENV{STOP}) { print "$ENV{NAME} ", $n++, "\\n"; select undef, undef, undef, 0.2 }
+  print STDERR "$n\\n"`;
 
 interface Command {
   readonly name: string;
@@ -93,7 +99,7 @@ async function startCommands(client: Leasehold): Promise<Command[]> {
     places.flatMap(({ kind, count, environment, env }) =>
       Array.from({ length: count }, async (_, i): Promise<Command> => {
         const name = `${kind}-${i}`;
-        const run = await fleet.submit({ command: ["sh", "-c", script], env: { ...env, NAME: name }, ...(environment === undefined ? {} : { environment }) });
+        const run = await fleet.submit({ command: ["perl", "-e", script], env: { ...env, NAME: name }, ...(environment === undefined ? {} : { environment }) });
         const followed = follow(client, run.id);
         // Told where it is awaited; a test that fails before that fails for its own reason.
         followed.catch(() => {});

@@ -71,7 +71,7 @@ describe("a command that will not go", () => {
   });
 
   it("I9: one that ignores TERM is killed after the grace", async () => {
-    const { id } = await sandboxes.submit(["sh", "-c", `trap "echo no" TERM; echo up; while :; do sleep 0.1; done`]);
+    const { id } = await sandboxes.submit(["sh", "-c", `trap "echo no" TERM; echo up; while :; do sleep 0.5; done`]);
     await sandboxes.saying(id, "up");
     await sandboxes.cancel(id);
     const ended = await sandboxes.ended(id);
@@ -80,7 +80,7 @@ describe("a command that will not go", () => {
   });
 
   it("I9: one that heeds TERM has its time, and what it says then is kept", async () => {
-    const { id } = await sandboxes.submit(["sh", "-c", `trap "sleep 0.3; echo tidied; exit 0" TERM; echo up; while :; do sleep 0.1; done`]);
+    const { id } = await sandboxes.submit(["sh", "-c", `trap "sleep 0.3; echo tidied; exit 0" TERM; echo up; sleep 1000 & wait`]);
     await sandboxes.saying(id, "up");
     await sandboxes.cancel(id);
     expect(await sandboxes.ended(id)).toMatchObject({ outcome: { kind: "cancelled" }, killed: "verified", stdout: "up\ntidied\n", complete: true });

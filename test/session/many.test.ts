@@ -3,6 +3,7 @@ import { startChild } from "../embedded/child.ts";
 import { eventually } from "../support/eventually.ts";
 import { processesUnder } from "../support/processes.ts";
 import { first, type Lease, localLease, output, ran, sh } from "./local-lease.ts";
+import { untilThere } from "../support/shell.ts";
 
 let lease: Lease;
 beforeAll(async () => {
@@ -23,7 +24,7 @@ it("I6 I13: the worker is killed: its follower goes, the command does not, and a
     import { hostSession } from "./dist/src/drivers/host-directory/session.js";
     import { executionPlace } from "./dist/src/session/place.js";
     const place = executionPlace(hostSession(${JSON.stringify(directory)}), ${JSON.stringify(place.id)});
-    await place.start(${JSON.stringify(first)}, { ...${JSON.stringify(sh("echo one; while ! [ -e ../tmp/go ]; do sleep 0.01; done; echo two; exit 8"))}, stdin: new Uint8Array() });
+    await place.start(${JSON.stringify(first)}, { ...${JSON.stringify(sh(`echo one; ${untilThere("../tmp/go")}; echo two; exit 8`))}, stdin: new Uint8Array() });
     const follow = await place.follow(${JSON.stringify(first)}, { stdout: 0, stderr: 0 });
     follow.stderr.resume();
     follow.stdout.on("data", (text) => console.log(JSON.stringify(text.toString())));

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { Bench } from "../bench.ts";
 import { first, fromTheStart, type Lease, output, spoken } from "../lease.ts";
 import { otherProcess } from "../other-process.ts";
+import { untilThere } from "../../support/shell.ts";
 
 const MiB = 1024 * 1024;
 
@@ -58,7 +59,7 @@ export function outputs(bench: Bench): void {
 
     it("I7: as it comes, while the command runs", async () => {
       const execution = lease.execution();
-      await execution.start(first, lease.sh("echo one; while ! [ -e go ]; do sleep 0.01; done; echo two"));
+      await execution.start(first, lease.sh(`echo one; ${untilThere("go")}; echo two`));
       expect(await spoken(execution)).toBe("one\n");
       expect(await execution.status()).toEqual({ kind: "running" });
       await lease.ran(lease.sh(": >go"));
@@ -79,7 +80,7 @@ export function outputs(bench: Bench): void {
 
     it("I13: from another process, with a fresh driver, while it runs; that process dies and the command goes on", async () => {
       const execution = lease.execution();
-      await execution.start(first, lease.sh("echo one; while ! [ -e on ]; do sleep 0.01; done; echo two; while ! [ -e over ]; do sleep 0.01; done; echo three; exit 8"));
+      await execution.start(first, lease.sh(`echo one; ${untilThere("on")}; echo two; ${untilThere("over")}; echo three; exit 8`));
       expect(await spoken(execution)).toBe("one\n");
       const attach = (offer: number) =>
         otherProcess(bench, { do: "attach", key: lease.key, handle: lease.handle, execution: execution.id, caller: { fence: 1, offer }, from: { stdout: 4, stderr: 0 } });
