@@ -24,6 +24,10 @@ export async function perform(argv: readonly string[]): Promise<number> {
     },
   });
   try {
+    if (argv[0] === "complete" && argv[1] === "--") {
+      await (await import("./commands/complete.ts")).answerShell(program, argv.slice(2));
+      return code;
+    }
     // Valid anywhere, and none of the commands' business.
     await program.parseAsync(before.filter((word) => word !== "--no-color"), { from: "user" });
     return code;

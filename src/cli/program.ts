@@ -5,6 +5,7 @@ import { commandCodeHelp, exitCodeHelp } from "./exit-codes.ts";
 import { duration, names, priority, wholeNumber } from "./options.ts";
 import { activityCommand } from "./program-activity.ts";
 import { companyCommands } from "./program-companies.ts";
+import { completionCommand } from "./program-completion.ts";
 import { configCommands } from "./program-config.ts";
 import { commandAfterDashes, withCommandOptions } from "./program-command.ts";
 import { hostCommands } from "./program-hosts.ts";
@@ -36,7 +37,7 @@ export interface Invocation {
 
 /** The whole command line. Each command loads what it needs when it is called, so that help is quick. */
 export function buildProgram(invocation: Invocation): Command {
-  const { version, longRunning } = invocation;
+  const { version, longRunning, exit } = invocation;
   const program = new Command("leasehold")
     .description("Leases execution environments to runs, and gives every one of them back")
     .version(version, "-V, --version", "say the version")
@@ -69,6 +70,15 @@ export function buildProgram(invocation: Invocation): Command {
     .option("--json", "say in JSON what happens, an event a line")
     .addHelpText("after", examples("leasehold up", "LEASEHOLD_DATA_DIR=/srv/leasehold leasehold up --workers 4"))
     .action((options: { workers?: number; json?: true }) => longRunning.up(options));
+  program
+    .command("down")
+    .summary("stop the fleet that up runs on this machine")
+    .description("stop the fleet that up runs on this machine, or what is left of one that was killed")
+    .option("--purge", "end running commands too, and delete all data: runs, output, secrets, keys")
+    .option("--yes", "delete without asking")
+    .option("--json", "answer in JSON")
+    .addHelpText("after", examples("leasehold down", "leasehold down --purge", "leasehold down --purge --yes --json"))
+    .action(async (options: { purge?: true; yes?: true; json?: true }) => exit(await (await import("./commands/down.ts")).down(options)));
   program
     .command("api")
     .description("serve the HTTP API")
@@ -105,7 +115,16 @@ export function buildProgram(invocation: Invocation): Command {
     .action((options: Parameters<LongRunning["token"]>[0]) => longRunning.token(options));
 
   program.commandsGroup("This program:");
+  program
+    .command("doctor")
+    .summary("look for what is wrong, and say what to do")
+    .description("look for what is most often wrong with this machine and its fleet, and say what to do about it")
+    .option("--json", "answer in JSON")
+    .addHelpText("after", "\nEnds with 0 when all works, with 1 when something does not.")
+    .addHelpText("after", examples("leasehold doctor", "leasehold doctor --json"))
+    .action(async (options: { json?: true }) => exit(await (await import("./commands/doctor.ts")).doctor(options)));
   configCommands(program, invocation.exit);
+  completionCommand(program);
   program.helpCommand("help [command]", "say what a command does");
   // Of a group it would say nothing that --help does not.
   for (const group of program.commands) group.helpCommand(false);

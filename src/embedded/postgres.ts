@@ -64,7 +64,7 @@ export async function preparePostgres({ folder, durability, log, env }: ServerFo
       await clearRemains(data, log);
       return startServer(how, signal);
     },
-    stop: () => stopPostgres(data, log),
+    stop: () => stopPostgres(folder, log),
   };
 }
 
@@ -144,8 +144,9 @@ async function endAll(processes: readonly ProcessIdentity[]): Promise<void> {
   await allGone(processes, timing.hurry);
 }
 
-/** Fast shutdown (open transactions are rolled back, clients cut off), then immediate, then SIGKILL. */
-async function stopPostgres(data: string, log: Logger): Promise<void> {
+/** Ends what runs in `folder`: fast shutdown (open transactions are rolled back, clients cut off), then immediate, then SIGKILL. */
+export async function stopPostgres(folder: string, log: Logger): Promise<void> {
+  const data = join(folder, "data");
   const postmaster = await postmasterOf(data);
   if (postmaster !== undefined) {
     signalProcess(postmaster, "SIGINT");

@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Logger } from "pino";
 import { keptPassword } from "./password.ts";
 import { keptOrFreePort, keptPort } from "./ports.ts";
 import type { ServerFolder } from "./postgres.ts";
@@ -52,14 +53,17 @@ export async function prepareRedis({ folder, durability, log, env }: ServerFolde
       await killAll(await processesIn(data, names));
       return startServer(how, signal);
     },
-    stop: async () => {
-      const processes = await processesIn(data, names);
-      for (const one of processes) signalProcess(one, "SIGTERM");
-      if (await allGone(processes, timing.stop)) return;
-      log.warn({ pids: processes.map((one) => one.pid) }, "Redis does not stop; killing it");
-      await killAll(processes);
-    },
+    stop: () => stopRedis(folder, log),
   };
+}
+
+/** Ends what runs in `folder`: orderly, then killed. Does nothing when nothing runs. */
+export async function stopRedis(folder: string, log: Logger): Promise<void> {
+  const processes = await processesIn(join(folder, "data"), names);
+  for (const one of processes) signalProcess(one, "SIGTERM");
+  if (await allGone(processes, timing.stop)) return;
+  log.warn({ pids: processes.map((one) => one.pid) }, "Redis does not stop; killing it");
+  await killAll(processes);
 }
 
 /** Names under which a server runs, also under a distribution's links. */

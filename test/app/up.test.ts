@@ -60,7 +60,7 @@ function up(settings: NodeJS.ProcessEnv = {}): Up {
 }
 
 const ready = async (one: Up): Promise<Up> => {
-  await eventually(() => expect(one.said()).toContain("Ctrl-C stops the fleet"), { timeoutMs: 20_000 });
+  await eventually(() => expect(one.said()).toContain("Ctrl-C stops the fleet"), { timeoutMs: 90_000 });
   return one;
 };
 

@@ -12,7 +12,7 @@ import { command, query } from "./clients.ts";
 let readable: Readable;
 beforeAll(async () => {
   readable = await readableByAll();
-}, 60_000);
+});
 afterAll(() => readable.remove());
 
 /** A home of that user, with the Redis that this machine has. */
@@ -44,5 +44,5 @@ describe("as an ordinary user", () => {
     expect(await second.ended).toBe(0);
     expect(identify(opened.postgres)).toBeUndefined();
     expect(identify(opened.redis)).toBeUndefined();
-  }, 30_000);
+  });
 });

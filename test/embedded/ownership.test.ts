@@ -80,5 +80,5 @@ describe("claimDataDir", () => {
     await Promise.all(children.map((child) => child.ended));
     expect(answers.filter((one) => one === "mine")).toHaveLength(1);
     expect(answers.filter((one) => one === "data_directory_in_use")).toHaveLength(11);
-  }, 30_000);
+  });
 });

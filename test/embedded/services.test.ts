@@ -113,7 +113,7 @@ describe("openServices", () => {
     process.kill(services.redis.pid, "SIGSTOP");
     await services.stop();
     expect(identify(services.redis.pid)).toBeUndefined();
-  }, 20_000);
+  });
 
   it("starts a killed Postgres again with the same URL and what was committed", async () => {
     const services = await open();
@@ -125,7 +125,7 @@ describe("openServices", () => {
     // And once more: the first time is no exception.
     process.kill(services.postgres.pid, "SIGKILL");
     expect(await eventually(() => query(services.databaseUrl, "select a from kept"))).toEqual([{ a: 1 }]);
-  }, 20_000);
+  });
 
   it("starts Postgres again although a backend of the dead one is busy", async () => {
     const services = await open();
@@ -140,7 +140,7 @@ describe("openServices", () => {
     expect(await eventually(() => query(services.databaseUrl, "select 1 as a"))).toEqual([{ a: 1 }]);
     await busy;
     await sql.end({ timeout: 0 });
-  }, 20_000);
+  });
 
   it("starts a killed Redis again with the same URL and what was answered", async () => {
     const services = await open();
@@ -200,7 +200,7 @@ describe("openServices", () => {
     expect(await command(services.redisUrl, "ping")).toBe("PONG");
     await services.stop();
     expect(readdirSync(join(dataDir, "postgres")).filter((name) => name.includes(".new-"))).toEqual([]);
-  }, 30_000);
+  });
 
   it("starts although the pid in a stale postmaster.pid belongs to another program now", async () => {
     const child = startChild(openingChild(dataDir));

@@ -131,7 +131,7 @@ describe("a run survives", () => {
     }
     await expectWhole(run.id, 60_000);
     expect((await fleet.situation(run.id)).execution).toMatchObject({ stdoutBytes: megabytes * 1024 * 1024, offer: 3 });
-  }, 120_000);
+  });
 
   it("I6: SIGTERM of a worker hands its command on at once", async () => {
     await fleet.reaper();

@@ -55,7 +55,7 @@ describe("a company that floods the fleet", () => {
     } finally {
       await stack.close();
     }
-  }, 120_000);
+  });
 });
 
 it("I4: a run that was rung for far behind is rung for at the place that it has come to, before what others ring for meanwhile", async () => {

@@ -40,8 +40,12 @@ const caseOf = (fault: Fault, commands: FaultCase["commands"]): FaultCase => {
   return { name: [commands, verb, call === always ? "always" : call, what, ...Object.values(more)].join(" "), faults: [fault], commands };
 };
 
-/** Every fault at every call of the driver and of the provider, as the first, the second, the third call, and always. */
+/**
+ * Every fault at every call of the driver and of the provider, as the first, the second, the third call, and always; with real
+ * commands as the first call only, for those cost most of the time and meet the later calls' faults in the same states.
+ */
 export const faultCases: readonly FaultCase[] = verbs.flatMap((verb) => [
-  ...calls.flatMap((call) => faultsAt(verb, call)).flatMap((fault) => [caseOf(fault, "instant"), caseOf(fault, "real")]),
+  ...calls.flatMap((call) => faultsAt(verb, call)).map((fault) => caseOf(fault, "instant")),
+  ...faultsAt(verb, 1).map((fault) => caseOf(fault, "real")),
   ...faultsAt(verb, always).map((fault) => caseOf(fault, "instant")),
 ]);

@@ -43,14 +43,14 @@ beforeAll(async () => {
       const [row] = [...(await db.execute(sql`select count(*)::int as n from runs where phase <> 'ended'`))];
       expect(row).toEqual({ n: 0 });
     },
-    { timeoutMs: 240_000 },
+    { timeoutMs: 540_000 },
   );
   for (const { name, run } of runs) ended.set(name, await stack.situation(run.id));
   starts = (await readFile(path, "utf8")).trimEnd().split("\n");
   listed = await inventory();
   const orphans = [...(await db.execute(sql`select resource_key as key from environment_leases where failure_reason = 'the provider held it and no lease did'`))];
   reconciled = new Set(orphans.map(({ key }) => String(key)));
-}, 300_000);
+}, 600_000);
 afterAll(() => stack.close());
 
 async function inventory(): Promise<Listed[]> {

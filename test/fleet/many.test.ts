@@ -23,7 +23,7 @@ it("I2, I4, I6: 200 runs at once over three worker processes all end, none twice
       const [row] = [...(await fleet.base.database.db.execute(sql`select count(*)::int as n from runs where phase = 'ended'`))];
       expect(row).toEqual({ n: count });
     },
-    { timeoutMs: 90_000 },
+    { timeoutMs: 300_000 },
   );
   for (const run of runs) {
     const now = await fleet.situation(run.id);
@@ -34,4 +34,4 @@ it("I2, I4, I6: 200 runs at once over three worker processes all end, none twice
   const [made] = [...(await fleet.base.database.db.execute(sql`select (select count(*)::int from executions) as executions, (select count(*)::int from environment_leases) as leases`))];
   expect(made).toEqual({ executions: count, leases: count });
   await eventually(async () => expect(await fleet.leftovers()).toEqual([]));
-}, 120_000);
+}, 400_000);

@@ -59,7 +59,7 @@ it("a fleet goes on, with the connections it has, while a newer version's migrat
   const cancelled = await client.runs.create({ command: ["sleep", "60"] });
   await client.runs.cancel(cancelled.id);
   expect((await stack.ended(cancelled.id)).run.outcome).toEqual({ kind: "cancelled" });
-}, 120_000);
+});
 
 it("no process starts on a database that lacks a migration it needs; each does on one that has more", async () => {
   const fleet = await startTestFleet();
@@ -74,4 +74,4 @@ it("no process starts on a database that lacks a migration it needs; each does o
   } finally {
     await fleet.close();
   }
-}, 120_000);
+});

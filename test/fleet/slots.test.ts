@@ -148,5 +148,5 @@ describe("with a worker killed in the middle", () => {
     } finally {
       await fleet.close();
     }
-  }, 120_000);
+  });
 });

@@ -37,4 +37,4 @@ it("a run's tree has its own steps only, though its worker takes the next lease 
     connection.disconnect();
     await stack.close();
   }
-}, 90_000);
+});

@@ -96,7 +96,7 @@ describe("I4, I13: a clock that is set", () => {
     expect(ended.execution?.offer).toBeGreaterThan(1);
     await provenRun(fleet, waiting.id);
     await nothingLeft(fleet);
-  }, 120_000);
+  });
 
   it("a worker's own, by an hour to and fro: it means nothing", async () => {
     await fleet.base.database.db.execute(sql`update environments set max_leases = null`);

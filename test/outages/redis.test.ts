@@ -153,5 +153,5 @@ describe("I13: a command goes on, and accepted runs are done afterwards, when Re
       promoted.disconnect();
       next.signal("SIGKILL");
     }
-  }, 120_000);
+  });
 });

@@ -95,13 +95,13 @@ export async function startSandboxes(overrides: Parameters<typeof startStack>[0]
           const { execution } = await stack.situation(runId);
           expect(execution === null ? "" : await read(execution.id, "stdout")).toContain(text);
         },
-        { timeoutMs: 30_000 },
+        { timeoutMs: 60_000 },
       );
     },
     cancel: async (runId) => {
       await cancelRun({ db, bells: stack.base.bells }, stack.companyId, runId);
     },
-    nothingLeft: () => eventually(async () => expect(await leftovers(stack.config.dataDir)).toEqual([]), { timeoutMs: 10_000 }),
+    nothingLeft: () => eventually(async () => expect(await leftovers(stack.config.dataDir)).toEqual([]), { timeoutMs: 60_000 }),
     close: () => stack.close(),
   };
 }

@@ -87,7 +87,7 @@ describe("who watches over it", () => {
     await spoken(directory);
     expect(processesOf(id).length).toBeGreaterThan(2);
     process.kill(recorded(directory, "supervisor"), "SIGKILL");
-    await eventually(() => expect(processesOf(id)).toEqual([]), { timeoutMs: 3000 });
+    await eventually(() => expect(processesOf(id)).toEqual([]), { timeoutMs: 20_000 });
     expect(await execution.kill(first, 100)).toBe("verified");
     await lease.release();
   });

@@ -47,7 +47,7 @@ export async function localLease(parent = tmpdir()): Promise<Lease> {
     },
     async end() {
       try {
-        await eventually(() => expect([...processesUnder(root), ...executions.flatMap(processesOf)]).toEqual([]), { timeoutMs: 3000 });
+        await eventually(() => expect([...processesUnder(root), ...executions.flatMap(processesOf)]).toEqual([]), { timeoutMs: 20_000 });
       } finally {
         await driver.release(callContext(1_000_000), { key, handle: acquired.handle, config: {} });
         rmSync(root, { recursive: true, force: true });

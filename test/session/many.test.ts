@@ -34,7 +34,7 @@ it("I6 I13: the worker is killed: its follower goes, the command does not, and a
   expect(followers()).toHaveLength(2);
   worker.kill();
   await worker.ended;
-  await eventually(() => expect(followers()).toEqual([]), { timeoutMs: 2000 });
+  await eventually(() => expect(followers()).toEqual([]), { timeoutMs: 20_000 });
   expect(await place.status()).toEqual({ kind: "running" });
   const next = { fence: 1, offer: 2 };
   const rest = output(place, { stdout: 4, stderr: 0 }, next);

@@ -112,7 +112,7 @@ export async function startTestFleetOn<S extends Services>(open: (dataDir: strin
     if (found === undefined) throw new Error(`no run ${runId}`);
     return found;
   };
-  const until: TestFleet["until"] = (runId, wanted, timeoutMs = 45_000) =>
+  const until: TestFleet["until"] = (runId, wanted, timeoutMs = 90_000) =>
     eventually(
       async () => {
         const now = await situation(runId);

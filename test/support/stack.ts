@@ -91,7 +91,7 @@ export async function startStack(overrides: Partial<Config> = {}): Promise<Stack
     fakeEnvironment: async (config = {}, maxLeases) => (await insertEnvironment(base.database.db, company.id, fakeEnvironment(config, maxLeases))).id,
     submit: async (request, key = randomUUID()) => (await submitRun({ db: base.database.db, bells: base.bells }, company.id, key, request)).run,
     situation,
-    ended: (runId, timeoutMs = 30_000) => {
+    ended: (runId, timeoutMs = 60_000) => {
       let nextSweep = 0;
       return eventually(
         async () => {
