@@ -61,12 +61,13 @@ export interface OldValue {
  */
 export async function takeOldValues(tx: Db, opens: readonly string[], without: readonly string[]): Promise<OldValue[]> {
   const texts = (values: readonly string[]) => sql`${sql.param(`{${values.map((value) => `"${value}"`).join(",")}}`)}::text[]`;
+  const keys = (await olderKeys(tx)).filter((id) => opens.includes(id));
+  if (keys.length === 0) return [];
   const rows = await rowsOf(
     tx,
     sql`select s.company_id, v.secret_id, v.version, v.sealed, v.key_id from secret_versions v join secrets s on s.id = v.secret_id
-        where v.key_id in (select id from secret_keys where number < (select max(number) from secret_keys) and id = any(${texts(opens)}))
-          and v.secret_id || ' ' || v.version <> all(${texts(without)})
-        order by v.secret_id, v.version limit ${limits.resealBatch} for update of v skip locked`,
+        where v.key_id = any(${texts(keys)}) and v.secret_id || ' ' || v.version <> all(${texts(without)})
+        order by v.key_id limit ${limits.resealBatch} for update of v skip locked`,
   );
   return rows.map((row) => ({
     companyId: String(row["company_id"]),
@@ -79,9 +80,15 @@ export async function takeOldValues(tx: Db, opens: readonly string[], without: r
 
 /** Whether a value is left under another key than the newest. */
 export async function valuesAreOld(db: Db): Promise<boolean> {
-  const [row] = await rowsOf(db, sql`select 1 from secret_versions where key_id in (select id from secret_keys where number < (select max(number) from secret_keys)) limit 1`);
+  const keys = await olderKeys(db);
+  if (keys.length === 0) return false;
+  // The order has Postgres go by the index of keys: nothing else says that there is mostly no such value.
+  const [row] = await rowsOf(db, sql`select 1 from secret_versions where key_id = any(${sql.param(`{${keys.join(",")}}`)}::text[]) order by key_id limit 1`);
   return row !== undefined;
 }
+
+/** Ids of all keys but the newest. */
+const olderKeys = async (db: Db): Promise<string[]> => (await rowsOf(db, sql`select id from secret_keys where number < (select max(number) from secret_keys)`)).map(({ id }) => String(id));
 
 export async function replaceSealed(tx: Db, value: Pick<OldValue, "secretId" | "version">, sealed: Buffer, keyId: string): Promise<void> {
   await rowsOf(tx, sql`update secret_versions set sealed = ${sealed}, key_id = ${keyId} where secret_id = ${value.secretId} and version = ${value.version}`);

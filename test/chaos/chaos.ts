@@ -158,12 +158,21 @@ async function untilNoneOpen(fleet: ChaosFleet): Promise<void> {
   while (performance.now() < end && (await openThings(fleet)).length > 0) await sleep(100);
 }
 
-/** Watchdogs and pumps of what has just ended leave within moments; what is there longer than that stays. */
+/**
+ * Watchdogs and pumps of what has just ended leave within moments; what is there longer than that stays. What a provider makes
+ * late it may make at any time from now on, for that goes by its calls, and they are rare by now: the time of each begins
+ * when it is there.
+ */
 async function whatStays(places: Places, foreign: readonly string[], late: boolean): ReturnType<typeof whatIsThere> {
-  const end = performance.now() + Math.max(timing.call / 6, late ? lateBound : 0);
+  const since = new Map<string, number>();
+  const bound = (name: string): number => Math.max(timing.call / 6, late && /^(late )?sandbox /.test(name) ? lateBound : 0);
   for (;;) {
     const left = await whatIsThere(places, foreign);
-    if (left.directories.length + left.processes.length + left.provider.length === 0 || performance.now() > end) return left;
+    const now = performance.now();
+    const ofProvider = (path: string): boolean => path.startsWith(`${places.provider}/`);
+    const names = [...left.provider, ...left.directories.map((path) => (ofProvider(path) ? `sandbox ${path}` : path)), ...left.processes.map(({ pid }) => `process ${pid}`)];
+    for (const name of names) if (!since.has(name)) since.set(name, now);
+    if (names.every((name) => now - (since.get(name) ?? now) > bound(name))) return left;
     await sleep(100);
   }
 }

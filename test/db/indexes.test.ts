@@ -18,6 +18,10 @@ import * as reconcile from "../../src/db/reconcile.ts";
 import { textOrNull } from "../../src/db/rows.ts";
 import { listRuns } from "../../src/db/run-list.ts";
 import { acceptAgain, findSituation, rankOfAccepted } from "../../src/db/runs.ts";
+import { takeOldValues, valuesAreOld } from "../../src/db/secret-keys.ts";
+import { usesOf } from "../../src/db/secret-uses.ts";
+import { listSecretVersions, readSecrets } from "../../src/db/secret-versions.ts";
+import { getSecret, listSecrets, openLeasesWith, listSecretAccess } from "../../src/db/secrets.ts";
 import { beatWorker } from "../../src/db/workers.ts";
 import { newClaim } from "../../src/domain/claim.ts";
 import { limits } from "../../src/domain/defaults.ts";
@@ -76,6 +80,13 @@ beforeAll(async () => {
     insert into runs (id, company_id, idempotency_key, request_hash, request, phase, deadline, due_at)
     select gen_random_uuid(), ${companyId}, 'accepted ' || i, '', '{}', 'accepted', now() + interval '1 day', now() from generate_series(1, ${waiting}) i`);
   await db.execute(sql`insert into activity_log (id, company_id, action, entity_type, entity_id, run_id) select gen_random_uuid(), ${companyId}, 'environment.lease_released', 'environment_lease', id, id from runs limit 10000`);
+  // Secrets under one key, half of them pasted into environments, and who was given them.
+  await db.execute(sql`insert into secret_keys (id, canary) values (${oldKey}, ''), ('fedcba9876543210', '')`);
+  await db.execute(sql`
+    insert into secrets (id, company_id, name, store, version, field, environment_id)
+    select gen_random_uuid(), ${companyId}, 'secret ' || i, 'sealed', 1, case when i % 2 = 0 then 'config.token' end, case when i % 2 = 0 then ${full}::uuid end from generate_series(1, ${history}) i`);
+  await db.execute(sql`insert into secret_versions (secret_id, version, sealed, key_id) select id, 1, '', ${oldKey} from secrets`);
+  await db.execute(sql`insert into secret_access_events (id, company_id, secret_id, version, purpose, who) select gen_random_uuid(), company_id, id, 1, 'probe', 'test' from secrets`);
   await client.unsafe("vacuum analyze");
 }, 300_000);
 afterAll(async () => {
@@ -93,7 +104,7 @@ async function readsWhole(query: string, params: unknown[]): Promise<string[]> {
     // The first entry of an index is one row; and an index of what has not started is read whole by right.
     const first = above === "Limit" && kind?.startsWith("Index") === true && node["Filter"] === undefined;
     if (first || index === "executions_unstarted") return;
-    if (/^(runs|environment_leases|executions|execution_output|activity_log)$/.test(table ?? "") && kind?.endsWith("Scan") === true && !bounded) whole.push(`${kind} ${table} ${index}`);
+    if (/^(runs|environment_leases|executions|execution_output|activity_log|secrets|secret_versions|secret_access_events)$/.test(table ?? "") && kind?.endsWith("Scan") === true && !bounded) whole.push(`${kind} ${table} ${index}`);
     for (const child of (node["Plans"] as Record<string, unknown>[] | undefined) ?? []) walk(child, kind);
   };
   const plan = row?.["QUERY PLAN"][0]?.Plan;
@@ -102,6 +113,7 @@ async function readsWhole(query: string, params: unknown[]): Promise<string[]> {
   return whole;
 }
 
+const oldKey = "0123456789abcdef";
 const claim = newClaim("me");
 const nobody = { id: newId(), offer: 1, runId: newId(), state: "running" } as never;
 const place = { endpoint: "local:1", backend: "local", host: newId(), began: new Date().toISOString() };
@@ -164,6 +176,15 @@ const loops: Record<string, () => Promise<unknown>> = {
   "listActivity of a run": () => listActivity(db, companyId, { limit: 50, run: newId() }),
   countOpenLeases: () => countOpenLeases(db, { companyId, id: newId() }),
   endForgotten: () => endForgotten(db, newId()),
+  readSecrets: () => readSecrets(db, { companyId, leaseId: null, runId: null, who: "me" }, [{ type: "secret_ref", secretId: newId(), version: "latest" }], "probe"),
+  getSecret: () => getSecret(db, companyId, "secret 7"),
+  listSecrets: () => listSecrets(db, companyId, { limit: 50 }),
+  listSecretVersions: () => listSecretVersions(db, newId()),
+  listSecretAccess: () => listSecretAccess(db, newId(), { limit: 50 }),
+  openLeasesWith: () => openLeasesWith(db, newId()),
+  usesOf: () => usesOf(db, newId()),
+  valuesAreOld: () => valuesAreOld(db),
+  takeOldValues: () => takeOldValues(db, [oldKey], []),
   acceptAgain: () => acceptAgain(db, companyId, newId(), "k", Buffer.from("")),
 };
 
