@@ -10,9 +10,9 @@ export default defineConfig({
     isolate: false,
     sequence: { sequencer: LongestFirst },
     // Much of the time is waiting: for claims to lapse, for servers to come back.
-    maxWorkers: 3,
+    maxWorkers: 2,
     // Of tests that say that they may run beside each other: those that mostly wait.
-    maxConcurrency: 10,
+    maxConcurrency: 6,
     testTimeout: 180_000,
     hookTimeout: 180_000,
     // A test that was skipped or left focused proves nothing.

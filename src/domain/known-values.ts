@@ -49,7 +49,9 @@ export class KnownValues {
   /** Takes values out of an error and its causes, which stay what they are. */
   redactError(error: unknown): void {
     for (let e = error; e instanceof Error; e = e.cause) {
-      e.message = this.redact(e.message);
+      const message = this.redact(e.message);
+      // Not by assignment: that of a DOMException, as an AbortSignal throws, is its class's and cannot be set.
+      if (message !== e.message) Object.defineProperty(e, "message", { value: message, writable: true, configurable: true, enumerable: false });
       if (e.stack !== undefined) e.stack = this.redact(e.stack);
       if (e instanceof LeaseholdError && e.faults.length > 0) Object.assign(e, { faults: this.redactAll(e.faults) });
     }

@@ -64,7 +64,7 @@ describe("what the command leaves running", () => {
 describe("the watchdog", () => {
   it("waits as long as somebody beats", async () => {
     const place = lease.place();
-    await place.start(first, sh("sleep 1; echo through", { watchdogMs: 500 }));
+    await place.start(first, sh("sleep 5; echo through", { watchdogMs: 3000 }));
     const beats = setInterval(() => void place.beat(first).catch(() => {}), 100);
     try {
       expect((await output(place)).stdout.toString()).toBe("through\n");

@@ -117,7 +117,7 @@ export const rows: readonly Row[] = [
   { verb: "release", what: "the execution's claim", in: "forsaken", line: /^release sql update executions set claim_owner/ },
   { verb: "release", what: "the follower is started", in: "forsaken", line: /^release spawn leasehold follow/, spawns: true },
   { verb: "release", what: "the execution's processes are ended", in: "forsaken", line: /^release spawn leasehold kill/, spawns: true },
-  { verb: "release", what: "the execution's outcome is fixed", in: "forsaken", line: /^release sql with moved as \( update executions set "state" = \$1, "claim_owner" = null.* -- final/ },
+  { verb: "release", what: "the execution's outcome is fixed", in: "forsaken", line: /^release sql with moved as \( update executions set "state" = \$1, "claim_owner" = null.* -- final/, meanwhile: true },
   { verb: "release", what: "it is rung for by the execution's end", in: "forsaken", line: /^release redis addStandardJob \S+\.release/ },
   { verb: "release", what: "it waits for who ends the execution", in: "ad-hoc", line: lease("retry_later"), meanwhile: true },
   { verb: "release", what: "the places lose their name", in: "plain", line: /^release spawn leasehold retire/, spawns: true },
