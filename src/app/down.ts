@@ -1,4 +1,4 @@
-import { lstat, readdir, rm, rmdir } from "node:fs/promises";
+import { lstat, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Config } from "../config.ts";
 import { invalid, LeaseholdError } from "../domain/errors.ts";
@@ -32,7 +32,7 @@ const patience = 90_000;
 const betweenSignals = 500;
 
 /** What Leasehold makes in a data directory. */
-const ours = /^(postgres|redis|leases|sandboxes|logs|token|master-keys|host-id|witness|workers|owner(\.[0-9a-f]+)?\.(json|new))$/;
+const ours = /^(postgres|redis|leases|sandboxes|logs|token|master-keys|host-id|witness|workers|owner(\.[0-9a-f]+)?\.(json|new)|\.purge-.*)$/;
 
 /**
  * Stops the fleet that `leasehold up` runs on a data directory, or what one that was killed has left running there. Commands
@@ -56,7 +56,7 @@ export async function runDown(config: Config, { purge, say }: DownOptions): Prom
     const entries = (await readdir(dataDir)).toSorted();
     // The claim goes last: until then nobody else begins here.
     const deleted = entries.filter((name) => ours.test(name));
-    for (const name of deleted.filter((one) => !one.startsWith("owner."))) await rm(join(dataDir, name), { recursive: true, force: true });
+    for (const name of deleted.filter((one) => !one.startsWith("owner."))) await purgeEntry(dataDir, name);
     return { wasUp: owner !== undefined, deleted: deleted.filter((name) => !name.startsWith("owner.")), kept: entries.filter((name) => !ours.test(name)) };
   } finally {
     await claim.release();
@@ -92,6 +92,16 @@ async function stopLeftServers(dataDir: string): Promise<void> {
   for (const [name, stop] of [["postgres", stopPostgres], ["redis", stopRedis]] as const) {
     if (await isThere(join(dataDir, name, "data"))) await stop(join(dataDir, name), log);
   }
+}
+
+/** By another name first: of what is half deleted, a purge that comes after one that was killed must not take anything for whole. */
+async function purgeEntry(dataDir: string, name: string): Promise<void> {
+  const aside = join(dataDir, name.startsWith(".purge-") ? name : `.purge-${name}`);
+  if (aside !== join(dataDir, name)) {
+    await rm(aside, { recursive: true, force: true });
+    await rename(join(dataDir, name), aside);
+  }
+  await rm(aside, { recursive: true, force: true });
 }
 
 const isThere = (path: string): Promise<boolean> =>

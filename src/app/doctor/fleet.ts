@@ -79,7 +79,7 @@ async function hosts(client: Leasehold, environments: readonly Environment[], si
   }
   for (const { name, state, stuckLeases } of known) {
     if (state === "silent" && stuckLeases > 0) found.push({ subject: "hosts", state: "fault", says: `${name} is silent, and ${stuckLeases} leases can be cleaned up only there`, remedy: "start its workers again, or forget the leases: leasehold lease forget" });
-    if (state === "draining") found.push({ subject: "hosts", state: "warning", says: `${name} drains: it is given nothing new`, remedy: `leasehold host drain --end ${name}, when it is to work again` });
+    if (state === "draining") found.push({ subject: "hosts", state: "warning", says: `${name} drains: it is given nothing new`, remedy: `leasehold host drain --undo ${name}, when it is to work again` });
   }
   return found.length > 0 ? found : [{ subject: "workers", state: "fine", says: `${[...served].toSorted().join(", ")} are served` }];
 }
