@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { defineConfig } from "rolldown";
 
 /**
@@ -13,8 +14,9 @@ const bundle = (input: Record<string, string>, dir: string) =>
   });
 
 // Of what tsc has made, so that the program is what was checked.
-export default [
-  bundle({ leasehold: "dist/src/cli/main.js" }, "dist/bin"),
-  // Processes of the tests' fleets are started by the hundred.
-  bundle({ "process-entry": "test/support/process-entry.mjs", mortal: "test/support/mortal.mjs", "dying-reconciler": "test/support/dying-reconciler.mjs" }, "dist/test/bin"),
-];
+const program = bundle({ leasehold: "dist/src/cli/main.js" }, "dist/bin");
+// Processes of the tests' fleets are started by the hundred. Where there is only the program, as in an image, there are none.
+const processesOfTests = () =>
+  bundle({ "process-entry": "test/support/process-entry.mjs", mortal: "test/support/mortal.mjs", "dying-reconciler": "test/support/dying-reconciler.mjs" }, "dist/test/bin");
+
+export default [program, ...(existsSync("test") ? [processesOfTests()] : [])];

@@ -1,5 +1,4 @@
 import { sql } from "drizzle-orm";
-import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,6 +14,7 @@ import { fakeDriver } from "../src/drivers/fake/driver.ts";
 import { executionPlace } from "../src/session/place.ts";
 import { timing } from "../src/domain/defaults.ts";
 import { coresOf, costOf } from "./cost.ts";
+import { workerMemory } from "./memory.ts";
 import { type Bench, ms, timed } from "./scenario.ts";
 import { plainValue } from "../src/domain/secret.ts";
 
@@ -50,7 +50,7 @@ export const held: Bench = async (fleet) => {
     return [
       { what: `${count} running commands taken up by ${workers} new workers`, measured: ms(takenUp) },
       { what: "  taken up more than once", measured: String(again?.["n"]) },
-      { what: "  memory of a worker, the largest", measured: `${Math.max(...memory).toFixed(0)} MB` },
+      { what: "  memory of a worker, the largest", measured: `${Math.max(...memory.map(({ now }) => now)).toFixed(0)} MB` },
       { what: `${count} active leases held and renewed`, measured: coresOf(cost), raw: `${coresOf(idle)} idle` },
       { what: "  transactions, Redis commands", measured: `${cost.transactions.toFixed(0)}/s, ${cost.redisCommands.toFixed(0)}/s`, raw: `${idle.transactions.toFixed(0)}/s, ${idle.redisCommands.toFixed(0)}/s idle` },
     ];
@@ -106,19 +106,6 @@ async function session(driver: Driver, key: string, installation: string, compan
   const made = await driver.acquire(context, { key, config, labels: { installation, company, run }, expiresAt: new Date(Date.now() + 7_200_000) });
   handles?.set(key, made.handle);
   return driver.session(context, { key, handle: made.handle });
-}
-
-/** Megabytes that each of the fleet's workers has in memory. */
-function workerMemory(dataDir: string): number[] {
-  return readdirSync("/proc").flatMap((pid) => {
-    try {
-      if (!readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("main.js\0worker") || !readFileSync(`/proc/${pid}/environ`, "utf8").includes(dataDir)) return [];
-      return [Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024];
-    } catch {
-      // No process, or one that has ended.
-      return [];
-    }
-  });
 }
 
 async function followed({ db }: Database): Promise<number> {

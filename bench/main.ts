@@ -7,14 +7,17 @@ import { startFleet } from "../src/app/up/fleet.ts";
 import { table } from "../src/cli/table.ts";
 import { cancel } from "./cancel.ts";
 import { firstByte } from "./first-byte.ts";
+import { followers } from "./followers.ts";
 import { backlog } from "./backlog.ts";
 import { flooded } from "./flood.ts";
 import { instant } from "./instant.ts";
 import { latency } from "./latency.ts";
 import { lease } from "./lease.ts";
 import { output } from "./output.ts";
+import { reads } from "./reads.ts";
 import type { Bench } from "./scenario.ts";
 import { secrets } from "./secrets.ts";
+import { startUp } from "./start-up.ts";
 import { throughput } from "./throughput.ts";
 import { takeover } from "./takeover.ts";
 import { held } from "./held.ts";
@@ -22,7 +25,7 @@ import { idle } from "./idle.ts";
 import { sweeping } from "./sweep.ts";
 
 /** Measures a fleet of its own on this machine; every figure beside a raw limit taken in the same run. */
-const scenarios: Record<string, Bench> = { "first-byte": firstByte, lease, instant, latency, cancel, throughput, output, takeover, sweep: sweeping, held, idle, flood: flooded("instant"), "flood-local": flooded("local"), backlog, secrets };
+const scenarios: Record<string, Bench> = { "first-byte": firstByte, lease, instant, latency, cancel, throughput, output, followers, reads, "start-up": startUp, takeover, sweep: sweeping, held, idle, flood: flooded("instant"), "flood-local": flooded("local"), backlog, secrets };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in scenarios));

@@ -1,13 +1,12 @@
-import { serve } from "@hono/node-server";
 import type { AddressInfo } from "node:net";
 import { Queue } from "bullmq";
 import type { Config } from "../config.ts";
-import { installationId, mustBeWritable } from "../db/installation.ts";
+import { installationId } from "../db/installation.ts";
 import { livingBackends } from "../db/workers.ts";
-import { timing } from "../domain/defaults.ts";
 import { createApi } from "../http/api.ts";
-import { serverOptions } from "../http/server-options.ts";
-import { reasonOf, refused, transient } from "../domain/errors.ts";
+import { listen } from "../http/listen.ts";
+import { openReader } from "../output/reader.ts";
+import { refused } from "../domain/errors.ts";
 import { catalog, verbs } from "../../queues/catalog.ts";
 import { evictionWarning, mustTakeWrites, openPatientConnection } from "../../queues/connection.ts";
 import { openNotices } from "../../queues/notices.ts";
@@ -16,6 +15,7 @@ import { atStart } from "./at-start.ts";
 import { openBase } from "./base.ts";
 import { checkSchema } from "./check-schema.ts";
 import { configCheck, openDrivers, secretFieldsOf } from "./drivers.ts";
+import { readiness } from "./readiness.ts";
 import { openSecrets } from "./secrets.ts";
 import { sayReady, untilTold } from "./until-told.ts";
 import { packageVersion } from "./version.ts";
@@ -43,15 +43,13 @@ export async function runApi(config: Config): Promise<void> {
       return queue;
     });
   };
-  const checks = {
-    database: () => mustBeWritable(base.database.db),
-    redis: () => mustTakeWrites(redis, base.redis.prefix),
-  };
+  let stopping = false;
   const secrets = await openSecrets(config, { db: base.database.db, known: base.known, log: base.log });
   const app = createApi({
     db: base.database.db,
     bells: base.bells,
     notices,
+    reader: openReader(base.database.db),
     probes,
     log: base.log,
     who: base.who,
@@ -61,22 +59,18 @@ export async function runApi(config: Config): Promise<void> {
     secretFields: secretFieldsOf(drivers),
     secrets,
     boardQueues,
-    ready: async () => {
-      const results = await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await answers(check)] as const));
-      return { ok: results.every(([, fault]) => fault === null), checks: Object.fromEntries(results.map(([name, fault]) => [name, fault ?? "ok"])) };
-    },
+    ready: () => readiness({ db: base.database.db, redis: () => mustTakeWrites(redis, base.redis.prefix), stopping }),
   });
 
-  const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port, serverOptions });
-  await new Promise<void>((resolve, reject) => {
-    server.once("listening", resolve);
-    server.once("error", (error: NodeJS.ErrnoException) => reject(cannotListen(config, error)));
+  const server = await listen(app, config.host, config.port).catch((error: NodeJS.ErrnoException) => {
+    throw cannotListen(config, error);
   });
   const url = `http://${config.host}:${(server.address() as AddressInfo).port}`;
   base.log.info({ url }, "API ready");
   sayReady({ url });
 
   await told.first;
+  stopping = true;
   void told.second.then(() => process.exit(1));
   server.close();
   if ("closeAllConnections" in server) {
@@ -94,19 +88,4 @@ function cannotListen(config: Config, error: NodeJS.ErrnoException): Error {
   const where = `${config.host}:${config.port}`;
   if (error.code === "EADDRINUSE") return refused("port_in_use", `${where} is in use by another process; stop that, or set LEASEHOLD_PORT to another port (0 takes a free one)`, { cause: error });
   return refused("port_unavailable", `cannot listen on ${where}: ${error.message}; set LEASEHOLD_HOST and LEASEHOLD_PORT`, { cause: error });
-}
-
-/** Null when the check answers in time, else why not. */
-async function answers(check: () => Promise<unknown>): Promise<string | null> {
-  try {
-    await Promise.race([
-      check(),
-      new Promise((_resolve, reject) => {
-        setTimeout(() => reject(transient("check_timeout", "no answer within 2 seconds")), timing.followPoll).unref();
-      }),
-    ]);
-    return null;
-  } catch (error) {
-    return reasonOf(error);
-  }
 }

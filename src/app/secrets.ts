@@ -5,6 +5,7 @@ import type { Db } from "../db/client.ts";
 import type { KnownValues } from "../domain/known-values.ts";
 import { reasonOf, refused } from "../domain/errors.ts";
 import type { Logger } from "../log.ts";
+import { atStart } from "./at-start.ts";
 import { keyRing } from "../secrets/key-ring.ts";
 import type { SecretParts } from "../secrets/parts.ts";
 import { keyFault } from "../secrets/sealing-key.ts";
@@ -31,7 +32,7 @@ export async function keyFileOf({ masterKeyFile, dataDir }: Pick<Config, "master
 export async function openSecrets(config: Config, { db, known, log }: { readonly db: Db; readonly known: KnownValues; readonly log: Logger }): Promise<SecretParts> {
   const stores = config.secretStores === undefined ? {} : await readStoresFile(config.secretStores);
   const ring = keyRing(await keyFileOf(config), (err) => log.error({ err }, "the file of master keys cannot be read any more; going on with what was in it"));
-  const fault = await keyFault(db, ring);
+  const fault = await atStart(() => keyFault(db, ring));
   if (fault !== null) {
     const why = reasonOf(fault);
     if (fault instanceof Error && "code" in fault && fault.code === "master_key_unconfigured") log.warn(`this fleet keeps secrets, and ${why}`);

@@ -17,8 +17,9 @@ export async function secretValue(name: string): Promise<string> {
 /** Asks for a line at the terminal, without echo. Ends as Ctrl-C does when that is pressed. */
 async function typed(question: string): Promise<string> {
   const { stdin, stderr } = process;
-  stderr.write(question);
+  // First, so that not even what is typed at once is shown.
   stdin.setRawMode(true);
+  stderr.write(question);
   let line = "";
   try {
     stdin.setEncoding("utf8");

@@ -44,6 +44,7 @@ export const apiErrorCodes = [
   "query_invalid",
   "reconcile_not_held",
   "request_invalid",
+  "request_malformed",
   "requests_too_many",
   "route_not_found",
   "run_moved_on",

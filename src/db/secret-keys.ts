@@ -67,7 +67,7 @@ export async function takeOldValues(tx: Db, opens: readonly string[], without: r
     tx,
     sql`select s.company_id, v.secret_id, v.version, v.sealed, v.key_id from secret_versions v join secrets s on s.id = v.secret_id
         where v.key_id = any(${texts(keys)}) and v.secret_id || ' ' || v.version <> all(${texts(without)})
-        order by v.key_id limit ${limits.resealBatch} for update of v skip locked`,
+        order by v.key_id limit ${limits.secretsBatch} for update of v skip locked`,
   );
   return rows.map((row) => ({
     companyId: String(row["company_id"]),
@@ -104,19 +104,7 @@ export interface PurgedSecrets {
 export async function purgeSecrets(db: Db, olderThanMs: number): Promise<PurgedSecrets> {
   const batch = sql.raw(String(limits.sweepBatch));
   const before = sql`(select ${inMs(-olderThanMs)})`;
-  // A value that was pasted into an environment that is gone, and no open lease of it needs to be given back with.
-  await rowsOf(
-    db,
-    sql`with old as (
-          select s.id from secrets s where s.field is not null and s.environment_id is null and s.expires_at is null and s.status <> 'deleted'
-            and not exists (select 1 from secret_uses u where u.secret_id = s.id)
-            and not exists (
-              select 1 from environment_leases l where l.company_id = s.company_id and strpos(l.config::text, s.id::text) > 0
-                and l.status in ('requested', 'acquiring', 'active', 'releasing', 'retained', 'stuck')
-            ) limit ${batch}
-        ), gone as (delete from secret_versions v using old where v.secret_id = old.id)
-        update secrets s set status = 'deleted', deleted_at = clock_timestamp() from old where s.id = old.id`,
-  );
+  await deleteLeftOver(db);
   const accesses = await rowsOf(
     db,
     sql`delete from secret_access_events where id = any(array(select id from secret_access_events where at < ${before} order by at limit ${batch} for update skip locked)) returning id`,
@@ -126,8 +114,28 @@ export async function purgeSecrets(db: Db, olderThanMs: number): Promise<PurgedS
     sql`delete from secrets where id = any(array(
           select id from secrets where deleted_at < ${before} order by deleted_at limit ${batch} for update skip locked
         )) or id = any(array(
-          select id from secrets where expires_at < clock_timestamp() order by expires_at limit ${batch} for update skip locked
+          select id from secrets where expires_at < (select clock_timestamp()) order by expires_at limit ${batch} for update skip locked
         )) returning id`,
   );
   return { secrets: secrets.length, accesses: accesses.length };
+}
+
+/** Deletes values that were pasted into an environment that is gone, where no open lease of it needs to be given back with them. */
+async function deleteLeftOver(db: Db): Promise<void> {
+  const leftOver = sql`field is not null and environment_id is null and expires_at is null and status <> 'deleted'`;
+  // By themselves, as there are mostly none: together with what follows Postgres would read all open leases to find that out.
+  const ids = (await rowsOf(db, sql`select id from secrets where ${leftOver} order by id limit ${sql.raw(String(limits.secretsBatch))}`)).map(({ id }) => String(id));
+  if (ids.length === 0) return;
+  await rowsOf(
+    db,
+    sql`with old as (
+          select s.id from secrets s where s.id = any(${sql.param(`{${ids.join(",")}}`)}::uuid[]) and ${leftOver}
+            and not exists (select 1 from secret_uses u where u.secret_id = s.id)
+            and not exists (
+              select 1 from environment_leases l where l.company_id = s.company_id and strpos(l.config::text, s.id::text) > 0
+                and l.status in ('requested', 'acquiring', 'active', 'releasing', 'retained', 'stuck')
+            )
+        ), gone as (delete from secret_versions v using old where v.secret_id = old.id)
+        update secrets s set status = 'deleted', deleted_at = clock_timestamp() from old where s.id = old.id`,
+  );
 }

@@ -147,15 +147,23 @@ export const limits = {
   output: 256 * MiB,
   outputMax: 4096 * MiB,
   /** Bytes of one row of output, at most. */
-  outputChunk: MiB,
+  outputRow: 64 * 1024,
+  /** Bytes of output that one statement makes durable or reads, about. */
+  outputChunk: 512 * 1024,
+  /** Rows of output that one statement reads, at most. */
+  outputRows: 64,
+  /** Bytes of output that an API process keeps for other followers of the same. */
+  outputShared: 16 * MiB,
+  /** Executions of which one statement asks how far they have got, at most. */
+  progressTogether: 500,
   /** Bytes read from an execution that are not yet durable; above this its stream is paused. */
   outputInFlight: 4 * MiB,
   /** Bytes of a secret's value: with its name it fits into one environment variable. */
   secretValue: 64 * 1024,
   /** Secrets that one request or environment may refer to. */
   secretRefs: 200,
-  /** Values that one statement seals anew under the newest key. */
-  resealBatch: 100,
+  /** Values that one statement seals anew under the newest key, or looks at to delete them. */
+  secretsBatch: 100,
   /** Shorter values, in bytes, are not looked for in logs, errors and output: too much would look like them. */
   redactFrom: 4,
   /** Bytes of output that are kept back, at most, while one secret overlaps the next. */

@@ -3,9 +3,10 @@ import type { OutputEvent } from "../wire/events.ts";
 import { timing } from "../domain/defaults.ts";
 import { invalid } from "../domain/errors.ts";
 import type { StreamSizes } from "../domain/execution.ts";
+import type { FollowParts } from "../output/follow.ts";
 import { byteStream } from "./byte-stream.ts";
 import { flag } from "./input.ts";
-import { type News, watch, type Watched, type WatchParts } from "./watch.ts";
+import { type News, watch, type Watched } from "./watch.ts";
 
 const heartbeat = { bytes: Buffer.from(": still here\n\n"), everyMs: timing.heartbeat };
 
@@ -23,7 +24,7 @@ export const eventsQuery = { output: flag.default(true) };
  * What happens to a run or an execution as server-sent events: `state`, `output` and at last `end`. Every event's id is
  * "<stdout offset>-<stderr offset>", so that whoever sends the last one as `Last-Event-ID` misses no byte and gets none twice.
  */
-export function eventStream<S>(c: Context, parts: WatchParts, watched: Watched<S>, { output, from }: EventsWish): Response {
+export function eventStream<S>(c: Context, parts: FollowParts, watched: Watched<S>, { output, from }: EventsWish): Response {
   const gone = new AbortController();
   const news = watch(parts, watched, output ? { ...from } : {}, gone.signal);
   return c.body(byteStream(serverSent(news, from), { gone, heartbeat }), 200, {

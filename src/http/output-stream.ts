@@ -1,10 +1,9 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import { streams, type StreamName } from "../domain/execution.ts";
-import { followOutput } from "../output/follow.ts";
+import { type FollowParts, followOutput } from "../output/follow.ts";
 import { byteStream } from "./byte-stream.ts";
 import { flag, wholeNumber } from "./input.ts";
-import type { WatchParts } from "./watch.ts";
 
 /** What a request for output says. */
 export const outputQuery = {
@@ -23,7 +22,7 @@ export interface OutputWish {
  * The exact bytes of one stream, from an offset on; with `follow`, as they come, to the end of the command. `execution`
  * names whose, once there is one; null when there will be none.
  */
-export function outputStream(c: Context, parts: WatchParts, { stream, offset, follow }: OutputWish, execution: (signal: AbortSignal) => Promise<string | null>): Response {
+export function outputStream(c: Context, parts: FollowParts, { stream, offset, follow }: OutputWish, execution: (signal: AbortSignal) => Promise<string | null>): Response {
   const gone = new AbortController();
 
   async function* bytes(): AsyncGenerator<Uint8Array> {

@@ -6,13 +6,12 @@ import type { Bells } from "../domain/bells.ts";
 import type { Probes } from "../domain/probe.ts";
 import type { FoundSecret } from "../domain/secret-fields.ts";
 import type { SecretParts } from "../secrets/parts.ts";
-import type { OutputNotices } from "../output/follow.ts";
+import type { FollowParts } from "../output/follow.ts";
 
 /** What the API is built from. */
-export interface ApiParts {
+export interface ApiParts extends FollowParts {
   readonly db: Db;
   readonly bells: Bells;
-  readonly notices: OutputNotices;
   readonly probes: Probes;
   readonly log: Logger;
   /** Of this program, for the document. */

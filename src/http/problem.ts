@@ -25,15 +25,8 @@ const comeAgain = 1;
 export function problemOf(error: unknown, log: Logger): Response {
   const ours = knownError(error);
   if (ours === null) log.error({ err: error }, "a request failed for a reason nobody thought of");
-  const status = ours === null ? 500 : (ours.status ?? statuses[ours.kind]);
-  const problem: Problem = {
-    type: ours === null ? "about:blank" : `urn:leasehold:problem:${ours.code}`,
-    title: STATUS_CODES[status] ?? "Error",
-    status,
-    detail: ours?.message ?? "An error nobody thought of; the log of the API has the details.",
-    code: ours?.code ?? "internal_error",
-    ...(ours === null || ours.faults.length === 0 ? {} : { errors: ours.faults }),
-  };
+  const problem = ours === null ? thoughtOfByNobody : problemFor(ours);
+  const { status } = problem;
   const headers = new Headers({ "content-type": "application/problem+json", "cache-control": "no-store" });
   if (status === 401) headers.set("www-authenticate", 'Bearer realm="leasehold"');
   // What is left of the body is not worth reading; the next request needs a connection of its own.
@@ -41,6 +34,27 @@ export function problemOf(error: unknown, log: Logger): Response {
   if (status === 503 || status === 429) headers.set("retry-after", String(ours?.retryAfter ?? comeAgain));
   return new Response(JSON.stringify(problem), { status, headers });
 }
+
+/** What an error of ours says to whoever asked. */
+export function problemFor(error: LeaseholdError): Problem {
+  const status = error.status ?? statuses[error.kind];
+  return {
+    type: `urn:leasehold:problem:${error.code}`,
+    title: STATUS_CODES[status] ?? "Error",
+    status,
+    detail: error.message,
+    code: error.code,
+    ...(error.faults.length === 0 ? {} : { errors: error.faults }),
+  };
+}
+
+const thoughtOfByNobody: Problem = {
+  type: "about:blank",
+  title: "Internal Server Error",
+  status: 500,
+  detail: "An error nobody thought of; the log of the API has the details.",
+  code: "internal_error",
+};
 
 function knownError(error: unknown): LeaseholdError | null {
   if (error instanceof LeaseholdError) return error;

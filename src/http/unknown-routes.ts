@@ -6,7 +6,8 @@ import type { ApiEnv } from "./parts.ts";
 export function refuseUnknown(api: Hono<ApiEnv>, c: Context): { error: Error; allow: string } {
   const { path, method } = c.req;
   const known = api.routes.filter((r) => r.method !== "ALL" && !r.path.includes("*") && matches(r.path, path));
-  const allow = [...new Set(known.map((r) => r.method))].sort().join(", ");
+  // What can be read can be asked for without its body.
+  const allow = [...new Set(known.flatMap(({ method: m }) => (m === "GET" ? ["GET", "HEAD"] : [m])))].sort().join(", ");
   if (allow === "") return { allow, error: invalid("route_not_found", `nothing is at ${path.slice(0, 200)}; the API begins at /v1`, { status: 404 }) };
   return { allow, error: invalid("method_not_allowed", `${method} is not possible here; use ${allow}`, { status: 405 }) };
 }

@@ -1,11 +1,9 @@
-import type { Db } from "../db/client.ts";
-import { findExecution } from "../db/executions.ts";
 import { isOutage } from "../db/retry.ts";
 import { timing } from "../domain/defaults.ts";
 import type { StreamName } from "../domain/execution.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { Doorbell } from "../output/doorbell.ts";
-import { durableOutput, type OutputNotices, type OutputPiece } from "../output/follow.ts";
+import { type FollowParts, newOutput, type OutputPiece } from "../output/follow.ts";
 
 /** Something with a command that can be watched to its end: a run, or an execution by itself. `S` is how its state is told. */
 export interface Watched<S> {
@@ -28,18 +26,12 @@ export type News<S> =
   | ({ readonly kind: "output" } & OutputPiece)
   | { readonly kind: "end"; readonly outcome: Outcome };
 
-/** What watching takes. */
-export interface WatchParts {
-  readonly db: Db;
-  readonly notices: OutputNotices;
-}
-
 /**
  * Everything about a run or an execution until it has ended: each new state once, its output from the given offsets on,
  * then the end. Reads only as fast as the caller takes it, wakes when somebody rings, and looks by itself now and then in
  * case nobody does.
  */
-export async function* watch<S>(parts: WatchParts, watched: Watched<S>, from: Partial<Record<StreamName, number>>, signal: AbortSignal): AsyncGenerator<News<S>> {
+export async function* watch<S>(parts: FollowParts, watched: Watched<S>, from: Partial<Record<StreamName, number>>, signal: AbortSignal): AsyncGenerator<News<S>> {
   const offsets = new Map(Object.entries(from) as [StreamName, number][]);
   const bell = new Doorbell();
   const ears = new Map<string, () => void>();
@@ -73,7 +65,9 @@ export async function* watch<S>(parts: WatchParts, watched: Watched<S>, from: Pa
             moved ||= sight?.execution?.startedAt == null;
             bell.ring();
           });
-          yield* newOutput(parts.db, sight.execution.id, offsets, signal);
+          if (offsets.size > 0) {
+            for await (const piece of newOutput(parts.reader, sight.execution.id, offsets, signal)) yield { kind: "output", ...piece };
+          }
         }
         if (sight?.end != null) {
           yield { kind: "end", outcome: sight.end };
@@ -89,12 +83,4 @@ export async function* watch<S>(parts: WatchParts, watched: Watched<S>, from: Pa
     for (const silence of ears.values()) silence();
     signal.removeEventListener("abort", bell.ring);
   }
-}
-
-/** What is durable beyond `offsets`, which move along. */
-async function* newOutput(db: Db, executionId: string, offsets: Map<StreamName, number>, signal: AbortSignal): AsyncGenerator<{ kind: "output" } & OutputPiece> {
-  if (offsets.size === 0) return;
-  const execution = await findExecution(db, executionId);
-  if (execution === undefined) return;
-  for await (const piece of durableOutput(db, execution, offsets, signal)) yield { kind: "output", ...piece };
 }

@@ -1,10 +1,8 @@
-import type { Db } from "../db/client.ts";
-import { type Execution, findExecution } from "../db/executions.ts";
-import { readOutput } from "../db/output.ts";
 import { isOutage } from "../db/retry.ts";
 import { timing } from "../domain/defaults.ts";
 import type { StreamName } from "../domain/execution.ts";
 import { Doorbell } from "./doorbell.ts";
+import type { OutputReader } from "./reader.ts";
 
 /** A piece of a stream, as it is durable. */
 export interface OutputPiece {
@@ -19,13 +17,19 @@ export interface OutputNotices {
   onOutput(execution: string, look: () => void): () => void;
 }
 
+/** What following takes. */
+export interface FollowParts {
+  readonly reader: OutputReader;
+  readonly notices: OutputNotices;
+}
+
 /**
  * The durable output of an execution from the given offsets on, live until the execution has ended. Reads only as fast as
  * the caller takes it: a slow follower slows nobody. Survives losing Redis (it looks by itself every few seconds) and
  * Postgres (it waits).
  */
 export async function* followOutput(
-  parts: { db: Db; notices: OutputNotices },
+  parts: FollowParts,
   executionId: string,
   from: Partial<Record<StreamName, number>>,
   options: { signal: AbortSignal; live: boolean },
@@ -39,11 +43,8 @@ export async function* followOutput(
     while (!signal.aborted) {
       bell.arm();
       try {
-        const execution = await findExecution(parts.db, executionId);
-        if (execution === undefined) return;
-        yield* durableOutput(parts.db, execution, offsets, signal);
-        // What was durable when the row was final is all there is.
-        if (execution.state === "final" || !live) return;
+        const { ended } = yield* newOutput(parts.reader, executionId, offsets, signal);
+        if (ended || !live) return;
       } catch (error) {
         if (!isOutage(error)) throw error;
       }
@@ -55,16 +56,21 @@ export async function* followOutput(
   }
 }
 
-/** What was durable beyond `offsets` when `execution` was read. The offsets move along with what is given. */
-export async function* durableOutput(db: Db, execution: Execution, offsets: Map<StreamName, number>, signal: AbortSignal): AsyncGenerator<OutputPiece> {
+/**
+ * What is durable beyond `offsets`, which move along with what is given. Gives whether nothing will come any more: what was
+ * durable when the row was final is all there is.
+ */
+export async function* newOutput(reader: OutputReader, executionId: string, offsets: Map<StreamName, number>, signal: AbortSignal): AsyncGenerator<OutputPiece, { readonly ended: boolean }> {
+  const progress = await reader.progress(executionId);
+  if (progress === undefined) return { ended: true };
   for (const [stream, start] of offsets) {
-    const durable = execution[`${stream}Bytes`];
-    for (let at = start; at < durable && !signal.aborted; ) {
-      const bytes = await readOutput(db, execution.id, stream, at);
+    for (let at = start; at < progress.durable[stream] && !signal.aborted; ) {
+      const bytes = await reader.read(executionId, stream, at);
       if (bytes.length === 0) break;
       at += bytes.length;
       offsets.set(stream, at);
       yield { stream, start: at - bytes.length, bytes };
     }
   }
+  return { ended: progress.state === "final" };
 }

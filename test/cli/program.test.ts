@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { everyCommand, examplesIn, helpOf, inertProgram, isLeaf } from "./walk.ts";
+import { everyCommand, examplesIn, helpOf, inertProgram, isLeaf, understood } from "./walk.ts";
 
 /** Commands that answer nothing that a program would read as JSON. */
 const withoutJson: Readonly<Record<string, string>> = {
@@ -41,15 +41,6 @@ it("the list of commands without JSON names none that is not there", () => {
   const paths = leaves.map(({ path }) => path);
   expect(Object.keys(withoutJson).filter((path) => !paths.includes(path))).toEqual([]);
 });
-
-/** Has the program read what a shell would give it. Throws what it has to say against that. */
-async function understood(example: string): Promise<void> {
-  const [, line = ""] = /(?:^| )leasehold (.*?)(?: +#.*| [|&<>].*)?$/.exec(example) ?? [];
-  const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? "");
-  const dashes = words.indexOf("--");
-  const [before, after] = dashes === -1 ? [words, null] : [words.slice(0, dashes), words.slice(dashes + 1)];
-  await inertProgram(after).parseAsync(before, { from: "user" });
-}
 
 it("docs/reference.md lists the command line as it is", async () => {
   const cell = (text: string): string => text.replaceAll("|", "\\|");

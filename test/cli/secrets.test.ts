@@ -1,11 +1,13 @@
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startWorker } from "../http/api-worker.ts";
 import { type ApiServer, startApi } from "../http/api-server.ts";
 import { readKeyFile } from "../../src/secrets/key-file.ts";
 import { type Ended, leasehold, start } from "./cli.ts";
+import { atQuestion } from "./terminal.ts";
 
 let server: ApiServer;
 let directory: string;
@@ -39,6 +41,23 @@ describe("leasehold secret", () => {
     }
     expect(said[0]?.stdout).toMatch(/Description +for tests[\s\S]*Versions +1 \(.*2 \(.*3 \(/);
     expect(JSON.parse(said[1]?.stdout ?? "")).toMatchObject({ name: "a", version: 3, accesses: [] });
+  });
+
+  it("I11: asks at a terminal, and shows nothing of what is typed", async () => {
+    const keys = "all wrong\u0015tök-\u{1f511}x\u007f\u007fén\r";
+    const { code, lines } = await atQuestion(["secret", "set", "typed"], "Value of typed: ", keys, env());
+    expect(code).toBe(0);
+    expect(lines.join("\n")).toMatch(/^Value of typed: \n[^\n]*Secret typed \(/);
+    expect(lines.join("\n")).not.toMatch(/wrong|tök|én/);
+    // What was sealed has the length of what was meant.
+    await given("tök-én", "secret", "set", "piped");
+    const [sizes] = [...(await server.db.execute(sql`select count(distinct length(v.sealed))::int as sizes from secret_versions v join secrets s on s.id = v.secret_id where s.name in ('typed', 'piped')`))];
+    expect(sizes?.["sizes"]).toBe(1);
+  });
+
+  it("I11: is left with Ctrl-C, and nothing is changed", async () => {
+    expect(await atQuestion(["secret", "set", "left"], "Value of left: ", "half\u0003", env())).toMatchObject({ code: 130, lines: expect.arrayContaining([expect.stringContaining("nothing was changed")]) });
+    expect(await cli("secret", "show", "left")).toMatchObject({ code: 66 });
   });
 
   it("takes no value as an argument, and says when none came", async () => {

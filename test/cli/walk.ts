@@ -44,3 +44,12 @@ export function examplesIn(help: string): string[] {
   const end = lines.findIndex((line) => !line.startsWith("  "));
   return lines.slice(0, end === -1 ? undefined : end).map((line) => line.trim());
 }
+
+/** Has the program read what a shell would give it. Throws what it has to say against that. */
+export async function understood(example: string): Promise<void> {
+  const [, line = ""] = /(?:^| )leasehold (.*?)(?: +#.*| [|&<>].*)?$/.exec(example) ?? [];
+  const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? "");
+  const dashes = words.indexOf("--");
+  const [before, after] = dashes === -1 ? [words, null] : [words.slice(0, dashes), words.slice(dashes + 1)];
+  await inertProgram(after).parseAsync(before, { from: "user" });
+}

@@ -170,8 +170,8 @@ describe("claims and offers", () => {
     await appendOutput(database.db, row, claim, "stdout", 0, Buffer.from("ab"));
     await expect(appendOutput(database.db, row, claim, "stdout", 5, Buffer.from("z"))).rejects.toMatchObject({ kind: "stale" });
     await appendOutput(database.db, row, claim, "stdout", 2, Buffer.from([0, 255, 10]));
-    expect(await readOutput(database.db, row.id, "stdout", 0)).toEqual(Buffer.from("ab"));
-    expect(await readOutput(database.db, row.id, "stdout", 1)).toEqual(Buffer.from("b"));
+    expect(await readOutput(database.db, row.id, "stdout", 0)).toEqual(Buffer.from([97, 98, 0, 255, 10]));
+    expect(await readOutput(database.db, row.id, "stdout", 1)).toEqual(Buffer.from([98, 0, 255, 10]));
     expect(await readOutput(database.db, row.id, "stdout", 3)).toEqual(Buffer.from([255, 10]));
     expect((await readOutput(database.db, row.id, "stdout", 5)).length).toBe(0);
     expect(await findExecution(database.db, row.id)).toMatchObject({ stdoutBytes: 5, stderrBytes: 0 });

@@ -13,12 +13,12 @@ import { forgetGoneHost, goneHosts, listHosts } from "../../src/db/hosts.ts";
 import { claimNextLease } from "../../src/db/lease-claims.ts";
 import { renewLease, renewLeases } from "../../src/db/lease-renewal.ts";
 import { extendLeaseClaim, listLeases } from "../../src/db/leases.ts";
-import { appendOutput, readOutput } from "../../src/db/output.ts";
+import { appendOutput, findProgress, readOutput } from "../../src/db/output.ts";
 import * as reconcile from "../../src/db/reconcile.ts";
 import { textOrNull } from "../../src/db/rows.ts";
 import { listRuns } from "../../src/db/run-list.ts";
 import { acceptAgain, findSituation, rankOfAccepted } from "../../src/db/runs.ts";
-import { takeOldValues, valuesAreOld } from "../../src/db/secret-keys.ts";
+import { purgeSecrets, takeOldValues, valuesAreOld } from "../../src/db/secret-keys.ts";
 import { usesOf } from "../../src/db/secret-uses.ts";
 import { listSecretVersions, readSecrets } from "../../src/db/secret-versions.ts";
 import { getSecret, listSecrets, openLeasesWith, listSecretAccess } from "../../src/db/secrets.ts";
@@ -101,9 +101,9 @@ async function readsWhole(query: string, params: unknown[]): Promise<string[]> {
   const walk = (node: Record<string, unknown>, above?: unknown): void => {
     const [kind, table, index] = ["Node Type", "Relation Name", "Index Name"].map((key) => textOrNull(node[key]) ?? "");
     const bounded = node["Index Cond"] !== undefined || node["Recheck Cond"] !== undefined || node["TID Cond"] !== undefined;
-    // The first entry of an index is one row; and an index of what has not started is read whole by right.
+    // The first entry of an index is one row; and an index of what has not started, or was left over, is read whole by right.
     const first = above === "Limit" && kind?.startsWith("Index") === true && node["Filter"] === undefined;
-    if (first || index === "executions_unstarted") return;
+    if (first || index === "executions_unstarted" || index === "secrets_left_over") return;
     if (/^(runs|environment_leases|executions|execution_output|activity_log|secrets|secret_versions|secret_access_events)$/.test(table ?? "") && kind?.endsWith("Scan") === true && !bounded) whole.push(`${kind} ${table} ${index}`);
     for (const child of (node["Plans"] as Record<string, unknown>[] | undefined) ?? []) walk(child, kind);
   };
@@ -146,6 +146,8 @@ const loops: Record<string, () => Promise<unknown>> = {
   listExecutions: () => listExecutions(db, newId(), { limit: 50 }),
   findKeyedLease: () => findKeyedLease(db, companyId, { key: "k", hash: Buffer.from("") }),
   findKeyedExecution: () => findKeyedExecution(db, newId(), { key: "k", hash: Buffer.from("") }),
+  purgeSecrets: () => purgeSecrets(db, 86_400_000),
+  findProgress: () => findProgress(db, Array.from({ length: 200 }, newId)),
   appendOutput: () => appendOutput(db, nobody, claim, "stdout", 0, Buffer.from("x")).catch(() => {}),
   readOutput: () => readOutput(db, newId(), "stdout", 10),
   beatWorker: () => beatWorker(db, { id: newId(), host: newId(), hostName: "h", pid: 1, version: "1", backends: ["local", "ssh"] }),

@@ -1,4 +1,4 @@
-import { serve, type ServerType } from "@hono/node-server";
+import type { ServerType } from "@hono/node-server";
 import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -18,9 +18,10 @@ import { invalid } from "../../src/domain/errors.ts";
 import { parse } from "../../src/domain/parse.ts";
 import { localConfig } from "../../src/drivers/local/config.ts";
 import { createApi } from "../../src/http/api.ts";
+import { openReader } from "../../src/output/reader.ts";
 import { formatKeys, newMasterKey } from "../../src/secrets/key-file.ts";
 import { openStores } from "../../src/secrets/stores/open.ts";
-import { serverOptions } from "../../src/http/server-options.ts";
+import { listen } from "../../src/http/listen.ts";
 import { freshDatabase, freshPrefix } from "../support/database.ts";
 import { secretParts } from "../support/secrets.ts";
 import { quietLog } from "../support/quiet-log.ts";
@@ -74,6 +75,7 @@ export async function startApi(options: { readonly requestsPerSecond?: number } 
     db,
     bells,
     notices,
+    reader: openReader(db),
     probes,
     log: quietLog,
     who: "api test",
@@ -89,19 +91,15 @@ export async function startApi(options: { readonly requestsPerSecond?: number } 
     ready: async () => ({ ok: Object.values(checks).every((said) => said === "ok"), checks }),
   });
   const sockets = new Set<Socket>();
-  const listen = async (at: number): Promise<ServerType> => {
-    const server = serve({ fetch: api.fetch, hostname: "127.0.0.1", port: at, serverOptions });
+  const open = async (at: number): Promise<ServerType> => {
+    const server = await listen(api, "127.0.0.1", at);
     server.on("connection", (socket: Socket) => {
       sockets.add(socket);
       socket.once("close", () => sockets.delete(socket));
     });
-    await new Promise<void>((resolve, reject) => {
-      server.once("listening", resolve);
-      server.once("error", reject);
-    });
     return server;
   };
-  let server = await listen(0);
+  let server = await open(0);
   const { port } = server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;
   const halt = async (): Promise<void> => {
@@ -133,7 +131,7 @@ export async function startApi(options: { readonly requestsPerSecond?: number } 
     sockets,
     halt,
     resume: async () => {
-      server = await listen(port);
+      server = await open(port);
     },
     [Symbol.asyncDispose]: async () => {
       await halt();

@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Writable } from "node:stream";
 import { pino } from "pino";
@@ -47,15 +48,29 @@ describe("what is not there", () => {
   it.each([
     ["GET", "/", 404, null],
     ["GET", "/v2/runs", 404, null],
-    ["DELETE", "/v1/runs", 405, "GET, POST"],
-    ["PUT", "/v1/runs/x", 405, "GET"],
+    ["DELETE", "/v1/runs", 405, "GET, HEAD, POST"],
+    ["PUT", "/v1/runs/x", 405, "GET, HEAD"],
     ["GET", "/v1/runs/x/cancel", 405, "POST"],
-    ["POST", "/healthz", 405, "GET"],
+    ["POST", "/healthz", 405, "GET, HEAD"],
   ])("%s %s is %i", async (method, path, status, allow) => {
     const response = await server.request(path, { method });
     expect(response.status).toBe(status);
     expect(response.headers.get("allow")).toBe(allow);
     expect(response.headers.get("content-type")).toBe("application/problem+json");
+  });
+});
+
+describe("what is no HTTP request", () => {
+  it.each([
+    ["GET / HTTP/1.1\r\nhost : x\r\n\r\n", 400],
+    ["hello\r\n\r\n", 400],
+    [`GET / HTTP/1.1\r\nhost: x\r\nx: ${"y".repeat(100_000)}\r\n\r\n`, 431],
+  ])("is answered with a problem document (%#)", async (text, status) => {
+    const socket = connect(server.port, "127.0.0.1");
+    socket.write(text);
+    const answer = Buffer.concat(await socket.toArray()).toString();
+    expect(answer.startsWith(`HTTP/1.1 ${status} `)).toBe(true);
+    expect(JSON.parse(answer.slice(answer.indexOf("\r\n\r\n")))).toMatchObject({ status, code: "request_malformed" });
   });
 });
 

@@ -1,4 +1,3 @@
-import { serve } from "@hono/node-server";
 import type { AddressInfo } from "node:net";
 import { openNotices } from "../../queues/notices.ts";
 import { openProbes } from "../../queues/probes.ts";
@@ -7,6 +6,8 @@ import { Leasehold } from "../../src/client/index.ts";
 import { createToken } from "../../src/db/companies.ts";
 import { secretParts } from "./secrets.ts";
 import { createApi } from "../../src/http/api.ts";
+import { listen } from "../../src/http/listen.ts";
+import { openReader } from "../../src/output/reader.ts";
 
 /** The API beside the workers of a test, for one company. */
 export interface ServedApi extends AsyncDisposable {
@@ -22,6 +23,7 @@ export async function serveApi({ base, companyId }: { readonly base: Base; reado
     db: base.database.db,
     bells: base.bells,
     notices,
+    reader: openReader(base.database.db),
     probes,
     log: base.log,
     version: "0.0.0-test",
@@ -33,8 +35,7 @@ export async function serveApi({ base, companyId }: { readonly base: Base; reado
     boardQueues: async () => [],
     ready: async () => ({ ok: true, checks: { database: "ok" } }),
   });
-  const server = serve({ fetch: api.fetch, hostname: "127.0.0.1", port: 0 });
-  await new Promise<void>((resolve) => server.once("listening", resolve));
+  const server = await listen(api, "127.0.0.1", 0);
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const token = await createToken(base.database.db, companyId, "test", "producer");
   return {
