@@ -42,8 +42,13 @@ try {
   for (const [name, scenario] of Object.entries(scenarios)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue;
     process.stderr.write(`${name} ...\n`);
-    for (const row of await scenario(fleet)) {
-      rows.push([name, row.what, row.measured, row.raw ?? "", row.ratio === undefined ? "" : row.ratio.toFixed(2)]);
+    try {
+      for (const row of await scenario(fleet)) rows.push([name, row.what, row.measured, row.raw ?? "", row.ratio === undefined ? "" : row.ratio.toFixed(2)]);
+    } catch (error) {
+      // What the others have measured is still worth seeing.
+      process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+      rows.push([name, "failed", "", "", ""]);
+      process.exitCode = 1;
     }
   }
   process.stdout.write(`${availableParallelism()} cores, Node ${process.version}, 3 worker processes\n${table(["scenario", "what", ...["leasehold", "raw limit", "ratio"].map((heading) => ({ name: heading, right: true }))], rows)}\n`);

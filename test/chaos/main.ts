@@ -29,8 +29,9 @@ const program = new Command("chaos")
   .option("--companies <n>", "companies", whole)
   .option("--rate <n>", "pieces of work a second", positive, 2)
   .option("--only <kinds>", `only these troubles: ${troubleKinds.join(",")}`, kinds)
-  .option("--storm", "many runs at once, and one worker killed every second until they have ended")
+  .option("--storm", "many runs at once, and one worker killed again and again until they have ended")
   .option("--runs <n>", "runs of a storm", whole, 1000)
+  .option("--every <s>", "seconds between two workers that are killed in a storm", positive, 1)
   .option("--no-sandboxes", "without sandboxes of bubblewrap")
   .option("--short", "short troubles and works, and the calm after outages is ended by hand before settling")
   .option("--json", "the report as JSON on stdout, progress on stderr")
@@ -38,7 +39,7 @@ const program = new Command("chaos")
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 64))
   .parse();
 
-const given = program.opts<{ minutes?: number; seed?: string; workers?: number; companies?: number; rate: number; only?: TroubleKind[]; storm?: true; runs: number; sandboxes: boolean; short?: true; json?: true }>();
+const given = program.opts<{ minutes?: number; seed?: string; workers?: number; companies?: number; rate: number; only?: TroubleKind[]; storm?: true; runs: number; every: number; sandboxes: boolean; short?: true; json?: true }>();
 const storm = given.storm === true;
 const options: ChaosOptions = {
   seed: given.seed ?? randomBytes(4).toString("hex"),
@@ -49,7 +50,7 @@ const options: ChaosOptions = {
   only: given.only ?? troubleKinds,
   // They are found within minutes, for which a short one does not wait.
   late: given.short !== true && !storm,
-  storm: storm ? { runs: given.runs } : null,
+  storm: storm ? { runs: given.runs, everyMs: given.every * 1000 } : null,
   short: given.short === true,
   sandboxes: given.sandboxes,
 };

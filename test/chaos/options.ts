@@ -15,8 +15,8 @@ export interface ChaosOptions {
   readonly only: readonly TroubleKind[];
   /** Also sandboxes that a provider makes too late or twice: found and gone within `lateBound`. */
   readonly late: boolean;
-  /** So many runs at once instead, with one worker killed every second until all have ended. */
-  readonly storm: { readonly runs: number } | null;
+  /** So many runs at once instead, with one worker killed every so many milliseconds until all have ended. */
+  readonly storm: { readonly runs: number; readonly everyMs: number } | null;
   /** Troubles as short as settling wants them, and the calm after outages is ended by hand once trouble is over. */
   readonly short: boolean;
   readonly sandboxes: boolean;

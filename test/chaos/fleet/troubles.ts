@@ -85,7 +85,7 @@ export function makeTrouble(fleet: ChaosFleet, options: ChaosOptions, random: Ra
 
   const loop = async (): Promise<void> => {
     while (!over.signal.aborted) {
-      const pause = options.storm === null ? (options.short ? random.between(300, 1500) : random.between(300, 5000)) : 1000;
+      const pause = options.storm === null ? (options.short ? random.between(300, 1500) : random.between(300, 5000)) : options.storm.everyMs;
       await quietly(sleep(pause, undefined, { signal: over.signal }));
       if (over.signal.aborted) return;
       if (options.storm === null) one();
