@@ -10,7 +10,7 @@ import { take } from "./take.ts";
  * there is none, or more than one to choose from.
  */
 export async function environmentFor(client: Leasehold, { env, driver }: { readonly env?: string; readonly driver?: string }): Promise<Environment | undefined> {
-  if (env !== undefined) return orMeant(env, () => client.environments.get(env), () => client.environments.list({ pageSize: 200 }));
+  if (env !== undefined) return orMeant(env, () => client.environments.get(env), client.environments);
   return driver === undefined ? undefined : ofKind(client, driver);
 }
 

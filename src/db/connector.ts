@@ -8,8 +8,8 @@ interface Address {
 }
 
 /**
- * Connects to the next of the given addresses, and gives the connection up when nothing came on it for `silenceMs` (up to a
- * third more). Of a server that is stopped, or was cut off without a word, the system itself would say so only after a
+ * Connects to the next of the given addresses, and gives the connection up when nothing came on it for `silenceMs` (up to two
+ * thirds more), counted from when something was asked. Of a server that is stopped, or was cut off without a word, the system itself would say so only after a
  * quarter of an hour, and all that time nothing else could be asked on that connection. One that is idle is closed by this
  * too, and made again when it is wanted.
  */
@@ -18,11 +18,18 @@ export function connector(silenceMs: number): (address: Address) => Socket {
   return ({ host, port, path }) => {
     const socket = new Socket();
     let read = 0;
+    let written = 0;
     let quiet = 0;
+    let asked = false;
     // Not by the socket's own timeout: whoever encrypts on top of it takes all listeners away.
     const watch = setInterval(() => {
-      quiet = socket.bytesRead === read ? quiet + 1 : 0;
+      const answered = socket.bytesRead !== read;
+      // The first that is asked after a rest begins the wait for an answer; what is asked behind it does not prolong that.
+      const first = !asked && socket.bytesWritten !== written;
+      asked = answered ? false : asked || first;
+      quiet = answered || first ? 0 : quiet + 1;
       read = socket.bytesRead;
+      written = socket.bytesWritten;
       if (quiet >= 3) socket.destroy();
       if (socket.destroyed) clearInterval(watch);
     }, silenceMs / 3);

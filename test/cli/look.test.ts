@@ -84,6 +84,10 @@ describe("what is not there", () => {
     [["env", "show", "Bilder"], "Did you mean Builder?"],
     [["run", "--env", "builders", "--", "x"], "Did you mean Builder?"],
     [["env", "default", "Buildr"], "Did you mean Builder?"],
+    [["env", "update", "Buildr", "--max-leases", "2"], "Did you mean Builder?"],
+    [["env", "archive", "Buildr"], "Did you mean Builder?"],
+    [["env", "unarchive", "Buildr"], "Did you mean Builder?"],
+    [["env", "delete", "Buildr"], "Did you mean Builder?"],
   ])("%j is met with what was meant", async (args, words) => {
     const { code, stdout, stderr } = await leasehold(args, env);
     expect(stderr).toContain(words);

@@ -64,6 +64,10 @@ describe("leasehold secret", () => {
     expect(await cli("secret", "set", "b", "value-as-argument")).toMatchObject({ code: 64 });
     expect(await cli("secret", "set", "b")).toMatchObject({ code: 64, stderr: expect.stringContaining("no value came") });
     expect(await given("x", "secret", "rotate", "nothing")).toMatchObject({ code: 66 });
+    await given("top-secret-value", "secret", "set", "deploy-key");
+    for (const verb of ["show", "rotate", "disable", "enable", "remove"]) {
+      expect(await given("x", "secret", verb, "deploy-kye"), verb).toMatchObject({ code: 66, stderr: expect.stringContaining("Did you mean deploy-key?") });
+    }
   });
 
   it("disables, enables, removes", async () => {

@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import postgres from "postgres";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { openDatabase } from "../../src/db/client.ts";
 import { connector } from "../../src/db/connector.ts";
 import { isOutage, throughOutage } from "../../src/db/retry.ts";
@@ -30,6 +30,38 @@ describe("I13: a connection", () => {
       expect(await client`select 1 as one`).toMatchObject([{ one: 1 }]);
     } finally {
       await client.end({ timeout: 0 });
+    }
+  });
+
+  it("that has rested leaves the next statement its whole time, and what is asked behind that adds nothing", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    const how = { max: 1, socket: connector(300) };
+    const client = postgres(url, how);
+    const other = postgres(url, { max: 1 });
+    const asks = (text: string) => eventually(async () => expect(await other`select 1 from pg_stat_activity where state = 'active' and query = ${text}`).toHaveLength(1));
+    try {
+      expect(await client`select 1 as one`).toMatchObject([{ one: 1 }]);
+      vi.advanceTimersByTime(300);
+      await other`select pg_advisory_lock(1)`;
+      const slow = client.unsafe("select pg_advisory_lock(1) as late");
+      const end = slow.then((rows) => rows.length, (error: unknown) => error);
+      await asks("select pg_advisory_lock(1) as late");
+      vi.advanceTimersByTime(300);
+      await other`select pg_advisory_unlock(1)`;
+      expect(await end).toBe(1);
+
+      vi.advanceTimersByTime(300);
+      const hanging = client.unsafe("select pg_sleep(60) as hanging").then(() => null, (error: unknown) => error);
+      await asks("select pg_sleep(60) as hanging");
+      for (let i = 0; i < 5; i++) {
+        void client`select 1`.catch(() => {});
+        await new Promise((resolve) => setImmediate(resolve));
+        vi.advanceTimersByTime(100);
+      }
+      expect(isOutage(await hanging)).toBe(true);
+    } finally {
+      vi.useRealTimers();
+      await Promise.all([client.end({ timeout: 0 }), other.end({ timeout: 0 })]);
     }
   });
 

@@ -25,7 +25,7 @@ const row = (c: Company): string[] => [printable(c.name), limitOf(c), String(c.u
 
 export async function showCompany(name: string, options: { readonly json?: true }): Promise<number> {
   const { companies } = await connect();
-  const c = await orMeant(name, () => companies.get(name), () => companies.list({ pageSize: 200 }));
+  const c = await orMeant(name, () => companies.get(name), companies);
   if (options.json === true) answerJson(c);
   else {
     answer(

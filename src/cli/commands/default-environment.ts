@@ -8,7 +8,7 @@ export async function defaultEnvironment(name: string | undefined, options: { re
   const { environments } = await connect();
   const changed = name !== undefined || options.none === true;
   const set = () => environments.setDefault(name ?? null);
-  const chosen = !changed ? await environments.getDefault() : await orMeant(name ?? "", set, () => environments.list({ pageSize: 200 }));
+  const chosen = !changed ? await environments.getDefault() : await orMeant(name ?? "", set, environments);
   if (options.json === true) answerJson({ environment: chosen });
   else if (chosen === null) answer("There is no default environment: runs that name none get this company's local one.");
   else answer(`Runs that name no environment get ${chosen.name} (${chosen.id}).`);

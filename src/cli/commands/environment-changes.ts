@@ -3,6 +3,7 @@ import { connect } from "../connect.ts";
 import { objectFrom } from "../environment-config.ts";
 import { CliError } from "../errors.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { orMeant } from "../or-meant.ts";
 import { answer, answerJson, note } from "../print.ts";
 import { printable } from "../say.ts";
 import { secretVariables } from "../secret-variables.ts";
@@ -33,14 +34,15 @@ export async function updateEnvironment(name: string, options: UpdateOptions): P
     ...(Object.keys(variables).length === 0 ? {} : { envVars: variables }),
     ...(options.metadata === undefined ? {} : { metadata: await objectFrom({ config: options.metadata }, "--metadata") }),
   };
-  const changed = await client.environments.update(name, change);
+  const changed = await orMeant(name, () => client.environments.update(name, change), client.environments);
   if (options.json === true) answerJson(changed);
   else answer(`Environment ${changed.name} (${changed.id}) is changed.${change.config === undefined ? "" : " Leases that are there keep the config they were made with."}`);
   return exitCodes.ok;
 }
 
 export async function archiveEnvironment(name: string, options: { readonly json?: true }): Promise<number> {
-  const archived = await (await connect()).environments.archive(name);
+  const { environments } = await connect();
+  const archived = await orMeant(name, () => environments.archive(name), environments);
   if (options.json === true) answerJson(archived);
   else {
     answer(`Environment ${archived.name} is archived: no run gets it any more.${stillOpen(archived)}`);
@@ -53,14 +55,16 @@ const stillOpen = ({ openLeases }: EnvironmentWithUse): string =>
   openLeases === 0 ? " Nothing is open there." : ` ${openLeases} ${openLeases === 1 ? "lease is" : "leases are"} open there and ${openLeases === 1 ? "ends" : "end"} by ${openLeases === 1 ? "itself" : "themselves"}.`;
 
 export async function unarchiveEnvironment(name: string, options: { readonly json?: true }): Promise<number> {
-  const active = await (await connect()).environments.unarchive(name);
+  const { environments } = await connect();
+  const active = await orMeant(name, () => environments.unarchive(name), environments);
   if (options.json === true) answerJson(active);
   else answer(`Environment ${active.name} is active again.`);
   return exitCodes.ok;
 }
 
 export async function deleteEnvironment(name: string, options: { readonly json?: true }): Promise<number> {
-  const gone = await (await connect()).environments.delete(name).catch(inUse);
+  const { environments } = await connect();
+  const gone = await orMeant(name, () => environments.delete(name), environments).catch(inUse);
   if (options.json === true) answerJson(gone);
   else answer(`Environment ${printable(gone.name)} is deleted.${gone.driver === "local" ? " The next run that names no environment makes one for this machine again, unless there is a default." : ""}`);
   return exitCodes.ok;

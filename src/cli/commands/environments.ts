@@ -48,7 +48,7 @@ const row = (e: Environment): string[] => [printable(e.name), e.backend, e.statu
 
 export async function showEnvironment(name: string, options: { readonly json?: true }): Promise<number> {
   const { environments } = await connect();
-  const e = await orMeant(name, () => environments.get(name), () => environments.list({ pageSize: 200 }));
+  const e = await orMeant(name, () => environments.get(name), environments);
   if (options.json === true) answerJson(e);
   else {
     answer(

@@ -17,7 +17,7 @@ export async function listHosts(options: { readonly json?: true }): Promise<numb
 
 export async function showHost(name: string, options: { readonly json?: true }): Promise<number> {
   const { hosts } = await connect();
-  const host = await orMeant(name, () => hosts.get(name), () => hosts.list({ pageSize: 200 }));
+  const host = await orMeant(name, () => hosts.get(name), hosts);
   if (options.json === true) answerJson(host);
   else {
     answer(

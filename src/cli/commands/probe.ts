@@ -10,7 +10,7 @@ import { prose, table } from "../table.ts";
 /** Looks at an environment that is there. Gives the exit code: whether it can be used. */
 export async function probeEnvironment(name: string, options: { readonly json?: true }): Promise<number> {
   const { environments } = await connect();
-  return told(await orMeant(name, () => environments.probe(name), () => environments.list({ pageSize: 200 })), options);
+  return told(await orMeant(name, () => environments.probe(name), environments), options);
 }
 
 /** Looks at one that is not saved. */

@@ -1,6 +1,7 @@
 import { LeaseholdRequestError, type Secret, type SecretSummary } from "../../client/index.ts";
 import { connect } from "../connect.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { orMeant } from "../or-meant.ts";
 import { answer, answerJson } from "../print.ts";
 import { printable, sayAgo } from "../say.ts";
 import { secretValue } from "../secret-value.ts";
@@ -32,10 +33,10 @@ export async function setSecret(name: string, { from, description, ...options }:
 }
 
 export async function rotateSecret(name: string, options: Json): Promise<number> {
-  const client = await connect();
+  const { secrets } = await connect();
   // Looked for first: nobody wants to type a value for nothing.
-  const { id } = await client.secrets.get(name);
-  return told(await client.secrets.rotate(id, await secretValue(name)), options, rotated);
+  const { id } = await orMeant(name, () => secrets.get(name), secrets);
+  return told(await secrets.rotate(id, await secretValue(name)), options, rotated);
 }
 
 const rotated = (s: Secret): string => `Secret ${s.name} has version ${s.version} now.${s.openLeases === 0 ? "" : ` ${s.openLeases} open ${s.openLeases === 1 ? "lease was" : "leases were"} given it; what they were given they keep.`}`;
@@ -53,9 +54,9 @@ const row = (s: SecretSummary): string[] => [printable(s.name), s.status, s.vers
 const placeOf = ({ store, path, key }: SecretSummary): string => (path === null ? "sealed here" : printable(`${store}:${path}${key === null ? "" : `#${key}`}`));
 
 export async function showSecret(name: string, options: Json): Promise<number> {
-  const client = await connect();
-  const s = await client.secrets.get(name);
-  const accesses = await take(client.secrets.accesses(s.id), 10);
+  const { secrets } = await connect();
+  const s = await orMeant(name, () => secrets.get(name), secrets);
+  const accesses = await take(secrets.accesses(s.id), 10);
   if (options.json === true) answerJson({ ...s, accesses });
   else {
     answer(
@@ -78,12 +79,14 @@ export async function showSecret(name: string, options: Json): Promise<number> {
 }
 
 export async function changeSecret(name: string, change: "disable" | "enable", options: Json): Promise<number> {
-  const changed = await (await connect()).secrets[change](name);
+  const { secrets } = await connect();
+  const changed = await orMeant(name, () => secrets[change](name), secrets);
   return told(changed, options, (s) => (change === "enable" ? `Secret ${s.name} may be used again.` : `Secret ${s.name} is given to nobody any more.${s.openLeases === 0 ? "" : ` ${s.openLeases} open ${s.openLeases === 1 ? "lease goes" : "leases go"} on with it.`}`));
 }
 
 export async function removeSecret(name: string, { force, ...options }: Json & { readonly force?: true }): Promise<number> {
-  const removed = await (await connect()).secrets.remove(name, force === undefined ? {} : { force });
+  const { secrets } = await connect();
+  const removed = await orMeant(name, () => secrets.remove(name, force === undefined ? {} : { force }), secrets);
   return told(removed, options, (s) => `Secret ${s.name} is deleted, its values at once.${s.openLeases === 0 ? "" : ` ${s.openLeases} open ${s.openLeases === 1 ? "lease goes" : "leases go"} on with it.`}`);
 }
 
