@@ -99,7 +99,7 @@ function orders(scenario: Scenario, point: Point | undefined): Orders {
   return {
     known,
     ...(scenario.slow === undefined ? {} : { slow: scenario.slow }),
-    ...(point === undefined ? {} : { die: { which: known.indexOf(point.row.line.source), nth: point.row.nth ?? 1, when: point.when } }),
+    ...(point === undefined ? {} : { die: { which: known.indexOf(point.row.line.source), nth: point.row.nth ?? 1, when: point.when, ...(point.row.since === undefined ? {} : { since: known.indexOf(point.row.since.source) }) } }),
   };
 }
 

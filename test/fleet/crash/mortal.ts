@@ -8,8 +8,8 @@ const entry = join(packageDirectory(), "dist/test/bin/mortal.js");
 export interface Orders {
   /** Lines of effects that have a name, as regular expressions; the first that fits is meant. */
   readonly known: readonly string[];
-  /** Where to die. Without it, it lives. */
-  readonly die?: { readonly which: number; readonly nth: number; readonly when: "before" | "after" };
+  /** Where to die, and after which line that begins to count. Without it, it lives. */
+  readonly die?: { readonly which: number; readonly nth: number; readonly when: "before" | "after"; readonly since?: number };
   /** What takes three and a half seconds longer than it would. */
   readonly slow?: string;
   readonly tellAll?: true;

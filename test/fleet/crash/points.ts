@@ -18,6 +18,11 @@ export interface Row {
   readonly line: RegExp;
   /** Which of several such effects in the scenario; the first when not given. */
   readonly nth?: number;
+  /**
+   * Counted from when this has been there: a timer of the process does the same now and then, on a slow machine also before. It may then
+   * be done for its own sake or, where the timer was about to, as the job whose timer that is.
+   */
+  readonly since?: RegExp;
   /** A process that goes on without the one that started it: dying right after is another point. */
   readonly spawns?: true;
   /** The same process does other work at that time: what is left depends on how far that has come. */
@@ -30,6 +35,7 @@ export type Verb = "accept" | "decide" | "acquire" | "realize" | "execute" | "en
 const lease = (event: string): RegExp => new RegExp(`sql with .*moved as \\( update environment_leases .* -- .*\\b${event}\\b`);
 /** The same, when a worker does it. */
 const letGo = /^[a-z]+ sql with .*moved as \( update environment_leases .* -- .*\brelease\b/;
+const killAsked = /^run sql update executions set kill_reason/;
 /** Deciding about a run, by the phase it enters. */
 const run = (phase: string): RegExp => new RegExp(`sql update runs set "version" .* -- ${phase}\\b`);
 const commit = (last: string): RegExp => new RegExp(`sql commit after ${last}`);
@@ -91,9 +97,9 @@ export const rows: readonly Row[] = [
   { verb: "execute", what: "its job is done", in: "plain", line: /redis moveToFinished \S+\.execute/, meanwhile: true },
 
   { verb: "end a command", what: "what nobody has begun is ended at once", in: "cancelled", line: /^[a-z]+ sql with moved as \( update executions set state = 'final'/ },
-  { verb: "end a command", what: "its end is asked for (cancelled)", in: "cancelled", line: /^run sql update executions set kill_reason/ },
+  { verb: "end a command", what: "its end is asked for (cancelled)", in: "cancelled", line: killAsked },
   { verb: "end a command", what: "its worker is told (cancelled)", in: "cancelled", line: /^run redis publish undefined/ },
-  { verb: "end a command", what: "its worker extends its claim and hears of it", in: "cancelled", line: /^own sql update executions set claim_until/ },
+  { verb: "end a command", what: "its worker extends its claim and hears of it", in: "cancelled", line: /^(own|execute) sql update executions set claim_until/, since: killAsked },
   { verb: "end a command", what: "its processes are ended (cancelled)", in: "cancelled", line: /^execute spawn leasehold kill/, spawns: true },
   { verb: "end a command", what: "the outcome is fixed (cancelled)", in: "cancelled", line: /^execute sql with moved as \( update executions set "state" = \$1, "claim_owner" = null.* -- final/ },
   { verb: "end a command", what: "the lease is let go (cancelled)", in: "cancelled", line: letGo },
