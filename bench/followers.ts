@@ -29,12 +29,18 @@ export const followers: Bench = async (fleet) => {
     const ids = await Promise.all(
       Array.from({ length: commands }, async () => (await leasehold.runs.create({ command: clock(perSecond), ...(local === undefined ? {} : { environment: { agent: local } }) })).id),
     );
-    const heard = new Set<number>();
+    // What has piled up while they began is not what following takes: watched is from when each has heard what was just printed.
+    const live = new Set<number>();
+    let allLive = (): void => {};
+    const begun = new Promise<void>((resolve) => {
+      allLive = resolve;
+    });
     const following = ids.flatMap((id, run) =>
       Array.from({ length: each }, async (_, n) => {
         try {
           await eachLine(leasehold.runs.output(id, { follow: true, signal: gone.signal }), (line) => {
-            heard.add(run * each + n);
+            if (Date.now() - Number(line) < 1000) live.add(run * each + n);
+            if (live.size === commands * each) allLive();
             if (watching) lags.push(Date.now() - Number(line));
           });
         } catch (error) {
@@ -42,9 +48,7 @@ export const followers: Bench = async (fleet) => {
         }
       }),
     );
-    while (heard.size < commands * each) await new Promise((resolve) => setTimeout(resolve, 200));
-    // What has piled up while they began is not what following takes.
-    await new Promise((resolve) => setTimeout(resolve, 3000));
+    await begun;
     watching = true;
     const cost = await costOf(fleet.config, watchMs);
     gone.abort();

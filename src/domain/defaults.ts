@@ -154,8 +154,6 @@ export const limits = {
   outputRows: 64,
   /** Bytes of output that an API process keeps for other followers of the same. */
   outputShared: 16 * MiB,
-  /** Executions of which one statement asks how far they have got, at most. */
-  progressTogether: 500,
   /** Bytes read from an execution that are not yet durable; above this its stream is paused. */
   outputInFlight: 4 * MiB,
   /** Bytes of a secret's value: with its name it fits into one environment variable. */

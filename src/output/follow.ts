@@ -65,7 +65,8 @@ export async function* newOutput(reader: OutputReader, executionId: string, offs
   if (progress === undefined) return { ended: true };
   for (const [stream, start] of offsets) {
     for (let at = start; at < progress.durable[stream] && !signal.aborted; ) {
-      const bytes = await reader.read(executionId, stream, at);
+      // No more than was durable when that was asked: should Postgres have lost its end since it was read, others' pieces have more.
+      const bytes = (await reader.read(executionId, stream, at)).subarray(0, progress.durable[stream] - at);
       if (bytes.length === 0) break;
       at += bytes.length;
       offsets.set(stream, at);

@@ -36,7 +36,7 @@ export function openReader(db: Db): OutputReader {
       const found = await asked;
       return ids.map((id) => found.get(id));
     },
-    { cache: false, batchScheduleFn: (dispatch) => void under.then(dispatch), maxBatchSize: limits.progressTogether },
+    { cache: false, batchScheduleFn: (dispatch) => void under.then(dispatch) },
   );
   const pieces = new LRUCache<string, Buffer, Wish>({
     maxSize: limits.outputShared,

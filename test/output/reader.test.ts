@@ -157,6 +157,20 @@ describe("followers of one process", () => {
     expect(reads()).toBe(1);
   });
 
+  it("I7: are given nothing that Postgres has lost since another one read it", async () => {
+    const { id, print, end } = await running();
+    const reader = openReader(db);
+    await print(Buffer.from("kept lost"));
+    expect((await reader.read(id, "stdout", 0)).toString()).toBe("kept lost");
+    // As a crash leaves it: count and bytes are back where they were together.
+    await db.execute(sql`update executions set stdout_bytes = 4 where id = ${id}`);
+    await db.execute(sql`update execution_output set bytes = 'kept' where execution_id = ${id}`);
+    await end();
+    const got: Buffer[] = [];
+    for await (const { bytes } of followOutput({ reader, notices: { onOutput: () => () => {} } }, id, { stdout: 0 }, { signal: new AbortController().signal, live: true })) got.push(bytes);
+    expect(Buffer.concat(got).toString()).toBe("kept");
+  });
+
   it("I7: two hundred get the same bytes to the end, and one that takes nothing keeps nobody waiting", async () => {
     const { id, print, end } = await running();
     const bells = new Set<() => void>();
