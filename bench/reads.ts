@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { type LocalFleet, startFleet } from "../src/app/up/fleet.ts";
 import { type Db, openDatabase } from "../src/db/client.ts";
-import { listLeases } from "../src/db/leases.ts";
+import { listLeases } from "../src/db/lease-list.ts";
 import { getSituation } from "../src/db/runs.ts";
 import { newId } from "../src/domain/ids.ts";
 import type { Bench, Figure } from "./scenario.ts";

@@ -1,4 +1,4 @@
-import { and, desc, eq, lt, sql, type InferSelectModel, type SQL } from "drizzle-orm";
+import { and, eq, sql, type InferSelectModel, type SQL } from "drizzle-orm";
 import { timing } from "../domain/defaults.ts";
 import { invalid, stale } from "../domain/errors.ts";
 import { newId } from "../domain/ids.ts";
@@ -8,7 +8,7 @@ import type { Db } from "./client.ts";
 import { isOutage, throughOutage } from "./retry.ts";
 import { Assignments, columnsOf, decode, inMs, rowsOf } from "./rows.ts";
 import { wakeRunSql, wakeRunsSql } from "./wake.ts";
-import { endedSql, leaseEvents, leases, openSql } from "./schema.ts";
+import { leaseEvents, leases } from "./schema.ts";
 
 export type Lease = InferSelectModel<typeof leases>;
 export type LeaseEventRow = InferSelectModel<typeof leaseEvents>;
@@ -225,40 +225,6 @@ export async function getLease(db: Db, companyId: string, id: string): Promise<L
   const [row] = await db.select().from(leases).where(and(eq(leases.id, id), eq(leases.companyId, companyId)));
   if (row === undefined) throw invalid("lease_not_found", `no lease ${id}`, { status: 404 });
   return row;
-}
-
-export interface LeasePage {
-  readonly limit: number;
-  /** Begin before this id. */
-  readonly before?: string | undefined;
-  readonly state?: LeaseState | undefined;
-  readonly environmentId?: string | undefined;
-  readonly runId?: string | undefined;
-  /** Only what has not ended. */
-  readonly open?: boolean | undefined;
-}
-
-/** A page of a company's leases, newest first. The open ones, and those that ended in each way, have an index, named in its own words. */
-export async function listLeases(db: Db, companyId: string, { limit, before, state, environmentId, runId, open }: LeasePage): Promise<Lease[]> {
-  return db
-    .select()
-    .from(leases)
-    .where(
-      and(
-        eq(leases.companyId, companyId),
-        before === undefined ? undefined : lt(leases.id, before),
-        state === undefined ? undefined : and(eq(leases.state, state), isFinalLease(state) ? endedSql : openSql),
-        environmentId === undefined ? undefined : eq(leases.environmentId, environmentId),
-        runId === undefined ? undefined : eq(leases.runId, runId),
-        open === true ? openSql : undefined,
-      ),
-    )
-    .orderBy(desc(leases.id))
-    .limit(limit);
-}
-
-export async function listLeaseEvents(db: Db, leaseId: string): Promise<LeaseEventRow[]> {
-  return db.select().from(leaseEvents).where(eq(leaseEvents.leaseId, leaseId)).orderBy(leaseEvents.at, leaseEvents.id);
 }
 
 /** Extends a live claim on a lease. False when it is not mine any more: stop, touch nothing. */

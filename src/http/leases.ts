@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { Db } from "../db/client.ts";
 import { getEnvironment } from "../db/environments.ts";
-import { getLease, type Lease as LeaseRow, listLeaseEvents, listLeases } from "../db/leases.ts";
+import { listLeaseEvents, listLeases } from "../db/lease-list.ts";
+import { getLease, type Lease as LeaseRow } from "../db/leases.ts";
 import { leaseStates } from "../domain/lease.ts";
 import { leaseRequest } from "../domain/request.ts";
 import { letLeaseGo } from "../leases/let-go.ts";

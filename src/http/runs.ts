@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { getEnvironment } from "../db/environments.ts";
-import { listLeaseEvents } from "../db/leases.ts";
+import { listLeaseEvents } from "../db/lease-list.ts";
 import { listRuns } from "../db/run-list.ts";
 import { getSituation } from "../db/runs.ts";
 import { runResults } from "../domain/outcome.ts";

@@ -1,6 +1,7 @@
 import { endForgotten } from "../db/executions.ts";
 import { countsPlaces } from "../db/lease-claims.ts";
-import { getLease, type Lease, listLeaseEvents, moveLease } from "../db/leases.ts";
+import { listLeaseEvents } from "../db/lease-list.ts";
+import { getLease, type Lease, moveLease } from "../db/leases.ts";
 import type { Db } from "../db/client.ts";
 import { isKind } from "../domain/errors.ts";
 import { isFinalLease } from "../domain/lease.ts";

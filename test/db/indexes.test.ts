@@ -12,7 +12,8 @@ import { extendExecutionClaim, extendExecutionClaims } from "../../src/db/execut
 import { forgetGoneHost, goneHosts, listHosts } from "../../src/db/hosts.ts";
 import { claimNextLease } from "../../src/db/lease-claims.ts";
 import { renewLease, renewLeases } from "../../src/db/lease-renewal.ts";
-import { extendLeaseClaim, listLeases } from "../../src/db/leases.ts";
+import { listLeases } from "../../src/db/lease-list.ts";
+import { extendLeaseClaim } from "../../src/db/leases.ts";
 import { appendOutput, findProgress, readOutput } from "../../src/db/output.ts";
 import * as reconcile from "../../src/db/reconcile.ts";
 import { textOrNull } from "../../src/db/rows.ts";

@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openDatabase } from "../../db/client.ts";
-import { listLeases } from "../../db/leases.ts";
+import { listLeases } from "../../db/lease-list.ts";
 import { isFinalLease } from "../../domain/lease.ts";
 import type { LocalFleet } from "../up/fleet.ts";
 
