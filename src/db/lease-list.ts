@@ -16,7 +16,6 @@ export interface LeasePage {
 }
 
 /** A page of a company's leases, newest first. The open ones, and those that ended in each way, have an index, named in its own words. */
-/** A page of a company's leases, newest first. */
 export async function listLeases(db: Db, companyId: string, { limit, before, state, environmentId, runId, open }: LeasePage): Promise<Lease[]> {
   return db
     .select()
